@@ -1,0 +1,109 @@
+"""The fields of a rule: numbers with a range, dialects with named values, and what checks them.
+
+A field annotated `Rate`, `NonNegative`, `UnitInterval` or `Epsilon` is a hyper-parameter: a float or a schedule. A field annotated
+``Literal[...]`` or ``bool`` is a dialect. Everything else (a count, a tuple of names) is structure.
+"""
+
+import dataclasses
+import difflib
+import functools
+import math
+import typing
+from typing import Annotated, Any, Literal
+
+import numpy as np
+
+from arrayopt.errors import OptionError
+from arrayopt.core.schedules import Number
+
+
+@dataclasses.dataclass(frozen=True)
+class Interval:
+    """The half-open range [low, high) that a hyper-parameter must lie in; always finite.
+
+    `added` marks a number that is added to arrays to keep a divisor from zero, so that it must not
+    underflow to zero in the dtype of a leaf.
+    """
+
+    low: float
+    high: float = math.inf
+    added: bool = False
+
+    def check(self, owner: str, name: str, value: float) -> None:
+        """Raise OptionError unless `value` lies in the interval."""
+        if not (math.isfinite(value) and self.low <= value < self.high):
+            expected = f"a finite number >= {self.low:g}" if self.high == math.inf else f"a number in [{self.low:g}, {self.high:g})"
+            raise OptionError(f"{owner}: {name} must be {expected}, got {value!r}")
+
+
+NonNegative = Annotated[Number, Interval(0.0)]
+"""A number in [0, inf)."""
+Rate = NonNegative
+"""A learning rate, in units of parameter per unit of update."""
+UnitInterval = Annotated[Number, Interval(0.0, 1.0)]
+"""A decay rate of a running mean, in [0, 1)."""
+Epsilon = Annotated[Number, Interval(0.0, added=True)]
+"""A number >= 0 that is added to keep a divisor from zero."""
+
+
+@functools.cache
+def hints(cls: type) -> dict[str, Any]:
+    """Return the type hints of the fields of a dataclass, with their annotations."""
+    every = typing.get_type_hints(cls, include_extras=True)
+    return {f.name: every[f.name] for f in dataclasses.fields(cls)}
+
+
+@functools.cache
+def numbers(cls: type) -> dict[str, Interval]:
+    """Return the hyper-parameters of a rule class: name -> range."""
+    return {name: i for name, hint in hints(cls).items() for i in getattr(hint, "__metadata__", ()) if isinstance(i, Interval)}
+
+
+@functools.cache
+def dialects(cls: type) -> dict[str, tuple[Any, ...]]:
+    """Return the dialect fields of a rule class: name -> the values it takes."""
+    found: dict[str, tuple[Any, ...]] = {}
+    for name, hint in hints(cls).items():
+        if typing.get_origin(hint) is Literal:
+            found[name] = typing.get_args(hint)
+        elif hint is bool:
+            found[name] = (False, True)
+    return found
+
+
+def check_names(cls: type, given: typing.Iterable[str]) -> None:
+    """Raise OptionError for a name that is no field of `cls`, with the nearest one that is."""
+    known = [f.name for f in dataclasses.fields(cls)]
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise OptionError(f"{cls.__name__}: unknown option {name!r}; {hint}the options are {', '.join(known)}")
+
+
+def check_values(instance: Any) -> None:
+    """Validate every field of a frozen dataclass; numbers become Python floats."""
+    cls = type(instance)
+    for name, interval in numbers(cls).items():
+        value = getattr(instance, name)
+        if callable(value):
+            continue
+        if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
+            raise OptionError(
+                f"{cls.__name__}: {name} must be a number or a schedule (a callable t -> float), got {value!r}"
+            )
+        value = float(value)  # a NumPy float64 would turn float32 arrays into float64 ones
+        interval.check(cls.__name__, name, value)
+        object.__setattr__(instance, name, value)
+    for name, values in dialects(cls).items():
+        value = getattr(instance, name)
+        if not any(value is v or (type(value) is type(v) and value == v) for v in values):
+            raise OptionError(
+                f"{cls.__name__}: {name} must be one of {', '.join(map(repr, values))}, got {value!r}"
+            )
+
+
+def check_number(cls: type, name: str, value: float, t: int) -> float:
+    """Validate what a schedule returned at step t."""
+    numbers(cls)[name].check(f"{cls.__name__} at step {t}", name, value)
+    return value

@@ -1,0 +1,309 @@
+"""Rule: an optimizer as data (its fields) and one pure function of arrays (its `step`).
+
+A rule is written once, as whole-array code in the notation of its paper. `update` here is the pure
+reader: it calls that text on the caller's arrays. The readers of `arrayopt.readers` trace the same text.
+
+Where numbers may come from: `step` reads numbers from `h` only and dialects from `self` only;
+`scalars` alone sees the step count, the path and the shape of a leaf, and runs on the host in float64.
+"""
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any, ClassVar, Literal, Self, final
+
+import numpy as np
+
+from arrayopt.backend import Array, Namespace
+from arrayopt.core import options, trees
+from arrayopt.core.options import NonNegative, Rate
+from arrayopt.core.schedules import at
+from arrayopt.core.state import State, register_with_jax
+from arrayopt.core.trees import Leaf, Tree, label
+from arrayopt.errors import LeafError, OptionError
+
+
+@dataclass(frozen=True)
+class Slot:
+    """How a slot starts: an array of `shape` (default: the leaf's) filled with `fill`, or `fill` times the identity."""
+
+    fill: float = 0.0
+    shape: tuple[int, ...] | None = None
+    identity: bool = False
+
+
+@dataclass(frozen=True)
+class Preset:
+    """One row of a rule's table of presets: what a framework's optimizer computes, as fields of the rule."""
+
+    source: str
+    """The class or function, and the release it was read and run at."""
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule(ABC):
+    r"""Base of every first-order rule; also the home of the weight decay that all of them share.
+
+    Parameters
+    ----------
+    lr : float or schedule
+        Learning rate :math:`\eta \ge 0`.
+    weight_decay : float or schedule
+        Decay coefficient :math:`\lambda \ge 0`.
+    decay : {"l2", "decoupled", "in_update"}
+        Where the decay enters. "l2": :math:`g \leftarrow g + \lambda\theta` before any moment (torch SGD, Adam).
+        "decoupled": :math:`\theta \leftarrow \theta - s\theta` beside the update (AdamW, arXiv 1711.05101).
+        "in_update": :math:`u \leftarrow u + \lambda\theta` before the rate, a trust ratio or a scale (LAMB, Tiger).
+    decay_scale : {"lr", "independent", "relative", "squared"}
+        The factor s of the decoupled decay. "lr": :math:`\eta\lambda` (torch, optax, Keras, MLX).
+        "independent": :math:`\lambda` (pytorch_optimizer's ``fixed_decay``).
+        "relative": :math:`\lambda\eta/\eta_{peak}` (the AdamW paper's schedule multiplier; lion-pytorch's
+        ``decoupled_weight_decay``). "squared": :math:`\lambda\eta^2/\eta_{peak}` (timm's ``corrected_weight_decay``).
+    lr_peak : float, optional
+        :math:`\eta_{peak}` of the last two; by default the rate at t = 1.
+    decay_point : {"before", "after"}
+        Whether the decoupled decay is taken of the parameter before or after the update.
+    """
+
+    lr: Rate
+    weight_decay: NonNegative = 0.0
+    decay: Literal["l2", "decoupled", "in_update"] = "l2"
+    decay_scale: Literal["lr", "independent", "relative", "squared"] = "lr"
+    lr_peak: float | None = None
+    decay_point: Literal["before", "after"] = "before"
+
+    presets: ClassVar[Mapping[str, Preset]] = {}
+
+    def __new__(cls, *args: Any, **given: Any) -> Self:
+        """Name the options when one is unknown, before the dataclass's own terse error."""
+        if args:
+            raise OptionError(f"{cls.__name__}: options are given by name, as in {cls.__name__}(lr=0.01)")
+        options.check_names(cls, given)
+        return super().__new__(cls)
+
+    def __post_init__(self) -> None:
+        """Check every field."""
+        options.check_values(self)
+
+    @classmethod
+    @final
+    def preset(cls, framework: str, **hyper: Any) -> Self:
+        """Return the rule as a framework computes it, with that framework's defaults; `hyper` overrides fields.
+
+        Raises
+        ------
+        OptionError
+            If the framework has no such optimizer, or an option is unknown.
+        """
+        if framework not in cls.presets:
+            known = ", ".join(cls.presets) or "none"
+            raise OptionError(f"{cls.__name__}: no preset {framework!r}; the presets are {known}")
+        return cls(**{**cls.presets[framework].fields, **hyper})
+
+    @final
+    def replace(self, **fields: Any) -> Self:
+        """Return the rule with some fields changed."""
+        options.check_names(type(self), fields)
+        return dataclasses.replace(self, **fields)
+
+    # What a concrete rule writes -------------------------------------------------------------
+
+    def slots(self, leaf: Leaf) -> Mapping[str, float | Slot]:
+        """Return the slots of a leaf: name -> fill value or `Slot`."""
+        return {}
+
+    def scalars(self, h: SimpleNamespace, t: int, leaf: Leaf) -> Mapping[str, Any]:
+        """Return what `step` reads from `h` beside the hyper-parameters themselves.
+
+        It runs on the host in float64 and is a pure function of its arguments. Floats become arguments of
+        the tape; bools, ints, strings and tuples are static, part of what distinguishes one tape from another.
+        """
+        return {}
+
+    @abstractmethod
+    def step(self, xp: Namespace, h: SimpleNamespace, g: Array, p: Array, **slots: Array) -> tuple[Array, dict[str, Array | None]]:
+        """Return the new parameter and the new slots by name."""
+
+    def for_leaf(self, leaf: Leaf) -> "Rule":
+        """Return the rule in charge of a leaf; only `Partition` answers anything but itself."""
+        return self
+
+    # What concrete rules share ---------------------------------------------------------------
+
+    def l2(self, h: SimpleNamespace, g: Array, p: Array) -> Array:
+        """Add weight decay to the gradient, where it enters as "l2"."""
+        return g + h.weight_decay * p if h.decays and self.decay == "l2" else g
+
+    def inside(self, h: SimpleNamespace, u: Array, p: Array) -> Array:
+        """Add weight decay to the update, where it enters as "in_update"."""
+        return u + h.weight_decay * p if h.decays and self.decay == "in_update" else u
+
+    def outside(self, h: SimpleNamespace, p: Array, d: Array) -> Array:
+        """Subtract the displacement `d`, and the decay of the parameter where it is "decoupled"."""
+        if not h.decays or self.decay != "decoupled":
+            return p - d
+        if self.decay_point == "before":
+            return p - h.shrink * p - d
+        p = p - d
+        return p - h.shrink * p
+
+    def descend(self, h: SimpleNamespace, p: Array, u: Array) -> Array:
+        """Move `p` against the update `u` by the learning rate, with the decay that enters there."""
+        return self.outside(h, p, h.lr * self.inside(h, u, p))
+
+    # What callers use ------------------------------------------------------------------------
+
+    @final
+    def init(self, params: Tree) -> State:
+        """Return the state before the first step.
+
+        Raises
+        ------
+        LeafError
+            If a leaf is not a real floating-point array, or an epsilon underflows to zero in its dtype.
+        """
+        leaves, _ = trees.flatten(params, "params")
+        xp = trees.common_namespace(params=leaves)
+        trees.check_real(leaves, xp)
+        slots: dict[str, dict[str, Array]] = {}
+        for path, p in leaves.items():
+            leaf = trees.describe(path, p)
+            rule = self.for_leaf(leaf)
+            _check_underflow(rule, leaf)
+            for slot, start in rule.slots(leaf).items():
+                slots.setdefault(slot, {})[path] = _create(xp, p, start if isinstance(start, Slot) else Slot(start))
+        return State(0, slots)
+
+    @final
+    def update(self, grads: Tree, state: State, params: Tree) -> tuple[Tree, State]:
+        """Take one step: the pure reader of the rule's text. Nothing that is passed in is changed.
+
+        Parameters
+        ----------
+        grads : tree of arrays
+            Gradients, with the structure, shapes and dtypes of `params`.
+        state : State
+            What `init` or the last `update` returned.
+        params : tree of arrays
+            Parameters, of any one array library.
+
+        Returns
+        -------
+        params, state
+            New parameters and the new state.
+
+        Raises
+        ------
+        LeafError
+            If the trees do not match, with the path of the first leaf that differs.
+        """
+        leaves, spec, gradients, xp = self.matched(grads, state, params)
+        t = state.t + 1
+        after: dict[str, Array] = {}
+        slots: dict[str, dict[str, Array]] = {slot: {} for slot in state.slots}
+        for path, p in leaves.items():
+            leaf = trees.describe(path, p)
+            rule, before = self.for_leaf(leaf), state.at(path)
+            h = SimpleNamespace(**rule.numbers_at(t, leaf))
+            after[path], new = _apply(rule, xp, h, leaf, gradients[path], p, before)
+            for slot, x in new.items():
+                slots[slot][path] = x
+        return trees.unflatten(spec, after), State(t, slots)
+
+    # What readers use ------------------------------------------------------------------------
+
+    @final
+    def matched(self, grads: Tree, state: State, params: Tree) -> tuple[dict[str, Array], Any, dict[str, Array], Namespace]:
+        """Check the arguments of `update`; return leaves, structure, gradients by path and the namespace."""
+        leaves, spec = trees.flatten(params, "params")
+        gradients = trees.match(grads, "grads", leaves, spec)
+        if not isinstance(state, State):
+            raise LeafError(f"state: expected what {type(self).__name__}.init returned, got a {type(state).__name__}")
+        flat = {f"{s}/{path}": x for s, by in state.slots.items() for path, x in by.items()}
+        xp = trees.common_namespace(params=leaves, grads=gradients, state=flat)
+        trees.check_real(leaves, xp)
+        for path, p in leaves.items():
+            leaf = trees.describe(path, p)
+            expected, got = self.for_leaf(leaf).slots(leaf), state.at(path)
+            if expected.keys() != got.keys():
+                raise LeafError(
+                    f"state: {label(path)} has the slots {sorted(got)}, expected {sorted(expected)}; "
+                    f"make the state with {type(self).__name__}.init(params)"
+                )
+            for slot, start in expected.items():
+                shape = start.shape if isinstance(start, Slot) and start.shape is not None else leaf.shape
+                if tuple(got[slot].shape) != shape:
+                    raise LeafError(f"state: slot {slot!r} of {label(path)} has shape {tuple(got[slot].shape)}, expected {shape}")
+                if got[slot].dtype != p.dtype:
+                    raise LeafError(f"state: slot {slot!r} of {label(path)} has dtype {trees.dtype_name(got[slot])}, expected {leaf.dtype}")
+        if "jax" in type(next(iter(leaves.values()))).__module__:
+            register_with_jax()
+        return leaves, spec, gradients, xp
+
+    @final
+    def numbers_at(self, t: int, leaf: Leaf) -> dict[str, Any]:
+        """Return everything `step` may read from `h` at step t: hyper-parameters, decay factors and `scalars`."""
+        cls = type(self)
+        given = {name: options.check_number(cls, name, at(getattr(self, name), t), t) if callable(getattr(self, name))
+                 else getattr(self, name) for name in options.numbers(cls)}  # fmt: skip
+        h = SimpleNamespace(**given)
+        h.decays = callable(self.weight_decay) or self.weight_decay != 0
+        peak = self.lr_peak if self.lr_peak is not None else at(self.lr, 1)
+        relative = h.lr / peak if peak else 0.0
+        h.shrink = h.weight_decay * {"lr": h.lr, "independent": 1.0, "relative": relative, "squared": h.lr * relative}[self.decay_scale]
+        h.__dict__.update(self.scalars(h, t, leaf))
+        return dict(h.__dict__)
+
+
+def ema(beta: Any, mean: Array, x: Array) -> Array:
+    """Return the running mean beta * mean + (1 - beta) * x."""
+    return beta * mean + (1 - beta) * x
+
+
+def _check_underflow(rule: Rule, leaf: Leaf) -> None:
+    if leaf.dtype != "float16":
+        return
+    for name, interval in options.numbers(type(rule)).items():
+        value = at(getattr(rule, name), 1)
+        if interval.added and value != 0 and np.float16(value) == 0:
+            raise LeafError(
+                f"params: {label(leaf.path)} is float16, in which {name}={value:g} underflows to 0; "
+                f"use {name} >= 6e-8, keep the leaf in float32, or wrap the rule in MixedPrecision"
+            )
+
+
+def _create(xp: Namespace, p: Array, start: Slot) -> Array:
+    shape = tuple(p.shape) if start.shape is None else start.shape
+    device = p.device if hasattr(p, "device") else None
+    if start.identity:
+        return start.fill * xp.eye(*shape, dtype=p.dtype, device=device)
+    return xp.full(shape, start.fill, dtype=p.dtype, device=device)
+
+
+def _apply(rule: Rule, xp: Namespace, h: SimpleNamespace, leaf: Leaf, g: Array, p: Array,
+           before: Mapping[str, Array]) -> tuple[Array, dict[str, Array]]:  # fmt: skip
+    """Call the rule's text on one leaf; bfloat16 is computed in float32 and rounded back."""
+    own = p.dtype
+    if leaf.dtype == "bfloat16":
+        wide = [xp.astype(x, xp.float32) for x in (g, p, *before.values())]
+        g, p, before = wide[0], wide[1], dict(zip(before, wide[2:], strict=True))
+    after, slots = rule.step(xp, h, g, p, **before)
+    new = {slot: _kept(xp, rule, leaf, slot, x, before[slot], own) for slot, x in slots.items() if x is not None}
+    if new.keys() != before.keys():
+        raise LeafError(f"{type(rule).__name__}.step returned the slots {sorted(new)}, expected {sorted(before)}")
+    return _kept(xp, rule, leaf, "p", after, p, own), new
+
+
+def _kept(xp: Namespace, rule: Rule, leaf: Leaf, what: str, x: Array, like: Array, dtype: Any) -> Array:
+    """Return `x` as an array of the dtype it is stored in; a step must keep shape and dtype."""
+    if isinstance(x, np.generic):  # NumPy turns 0-d results into scalars
+        x = np.asarray(x)
+    if tuple(x.shape) != tuple(like.shape) or x.dtype != like.dtype:
+        raise LeafError(
+            f"{type(rule).__name__}.step turned {what} of {label(leaf.path)} from {trees.dtype_name(like)}{tuple(like.shape)} "
+            f"into {trees.dtype_name(x)}{tuple(x.shape)}; a step must keep both"
+        )
+    return x if x.dtype == dtype else xp.astype(x, dtype)
