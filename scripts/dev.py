@@ -114,7 +114,8 @@ def jobs(command: str, rest: list[str]) -> list[list[str]]:
         [python, "-m", "ruff", "check"],
         [python, "-m", "ruff", "format", "--check"],
         [python, "-m", "mypy"],
-        [str(PYTHON.with_name("lint-imports"))],
+        # Not by its script, which would name the old place of a repository that was moved.
+        [python, "-c", "from importlinter.cli import lint_imports_command as main; main()"],
     ]
 
 
@@ -180,7 +181,7 @@ def environment() -> str:
     if failures:
         failures.append(f"{VENV.name} could not be made. Mend what is said above, or type this line")
     else:
-        failures.append(f"{VENV.name} takes uv, ensurepip, virtualenv or pip, and none is here. Type this line")
+        failures.append("This machine has no uv, ensurepip, virtualenv or pip to start from. Type this line")
     raise Stop("\n".join(failures) + f" and then the same command again:\n\n    {remedy(shutil.which)}\n")
 
 
@@ -250,10 +251,10 @@ def dependency_groups(pyproject: Path) -> dict[str, list[object]]:
     import tomllib
 
     try:
-        groups: dict[str, list[object]] = tomllib.loads(pyproject.read_text(encoding="utf-8"))["dependency-groups"]
+        project = tomllib.loads(pyproject.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise Stop(f"{pyproject.name} is not valid TOML: {error}") from error
-    return groups
+    return dict(project.get("dependency-groups", {}))
 
 
 def expand(group: str, groups: Mapping[str, Sequence[object]], outer: tuple[str, ...] = ()) -> list[str]:

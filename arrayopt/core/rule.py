@@ -206,9 +206,7 @@ class Rule(ABC):
         slots: dict[str, dict[str, Array]] = {slot: {} for slot in state.slots}
         for path, p in leaves.items():
             leaf = trees.describe(path, p)
-            rule, before = self.for_leaf(leaf), state.at(path)
-            h = SimpleNamespace(**rule.numbers_at(t, leaf))
-            after[path], new = _apply(rule, xp, h, leaf, gradients[path], p, before)
+            after[path], new = self.for_leaf(leaf).on_leaf(xp, t, leaf, gradients[path], p, state.at(path))
             for slot, x in new.items():
                 slots[slot][path] = x
         return trees.unflatten(spec, after), State(t, slots)
@@ -242,6 +240,26 @@ class Rule(ABC):
         if "jax" in type(next(iter(leaves.values()))).__module__:
             register_with_jax()
         return leaves, spec, gradients, xp
+
+    @final
+    def on_leaf(
+        self, xp: Namespace, t: int, leaf: Leaf, g: Array, p: Array, before: Mapping[str, Array]
+    ) -> tuple[Array, dict[str, Array]]:
+        """Call the rule's text on one leaf; bfloat16 is computed in float32 and rounded back."""
+        own = p.dtype
+        if leaf.dtype == "bfloat16":
+            g, p, *wide = (_widened(xp, x) for x in (g, p, *before.values()))
+            before = dict(zip(before, wide, strict=True))
+        after, slots = self.step(xp, SimpleNamespace(**self.numbers_at(t, leaf)), g, p, **before)
+        new = {s: _kept(xp, self, leaf, s, x, before[s], own) for s, x in slots.items() if x is not None}
+        if new.keys() != before.keys():
+            raise LeafError(f"{type(self).__name__}.step returned the slots {sorted(new)}, expected {sorted(before)}")
+        return _kept(xp, self, leaf, "p", after, p, own), new
+
+    @final
+    def structure(self) -> tuple[Any, ...]:
+        """Return the values of the fields that are not numbers: what can change the text of the tape."""
+        return tuple(getattr(self, name) for name in options.hints(type(self)) if name not in options.numbers(type(self)))
 
     @final
     def numbers_at(self, t: int, leaf: Leaf) -> dict[str, Any]:
@@ -283,18 +301,8 @@ def _create(xp: Namespace, p: Array, start: Slot) -> Array:
     return xp.full(shape, start.fill, dtype=p.dtype, device=device)
 
 
-def _apply(rule: Rule, xp: Namespace, h: SimpleNamespace, leaf: Leaf, g: Array, p: Array,
-           before: Mapping[str, Array]) -> tuple[Array, dict[str, Array]]:  # fmt: skip
-    """Call the rule's text on one leaf; bfloat16 is computed in float32 and rounded back."""
-    own = p.dtype
-    if leaf.dtype == "bfloat16":
-        wide = [xp.astype(x, xp.float32) for x in (g, p, *before.values())]
-        g, p, before = wide[0], wide[1], dict(zip(before, wide[2:], strict=True))
-    after, slots = rule.step(xp, h, g, p, **before)
-    new = {slot: _kept(xp, rule, leaf, slot, x, before[slot], own) for slot, x in slots.items() if x is not None}
-    if new.keys() != before.keys():
-        raise LeafError(f"{type(rule).__name__}.step returned the slots {sorted(new)}, expected {sorted(before)}")
-    return _kept(xp, rule, leaf, "p", after, p, own), new
+def _widened(xp: Namespace, x: Array) -> Array:
+    return x.astype(np.float32) if isinstance(x, np.ndarray) else xp.astype(x, xp.float32)
 
 
 def _kept(xp: Namespace, rule: Rule, leaf: Leaf, what: str, x: Array, like: Array, dtype: Any) -> Array:
@@ -306,4 +314,6 @@ def _kept(xp: Namespace, rule: Rule, leaf: Leaf, what: str, x: Array, like: Arra
             f"{type(rule).__name__}.step turned {what} of {label(leaf.path)} from {trees.dtype_name(like)}{tuple(like.shape)} "
             f"into {trees.dtype_name(x)}{tuple(x.shape)}; a step must keep both"
         )
-    return x if x.dtype == dtype else xp.astype(x, dtype)
+    if x.dtype == dtype:
+        return x
+    return x.astype(dtype) if isinstance(x, np.ndarray) else xp.astype(x, dtype)
