@@ -55,6 +55,9 @@ if sys.prefix == sys.base_prefix or sys.version_info < {OLDEST}:
 print(sys.version.split()[0], sys.implementation.cache_tag)
 """
 
+# Quiet, so that what is left of the output of one that fails is the reason.
+PIP_INSTALL = ["install", "--quiet", "--no-input", "--disable-pip-version-check"]
+
 # Settings that would send an installation somewhere else than into .venv.
 REDIRECTIONS = ("PIP_PREFIX", "PIP_REQUIRE_VIRTUALENV", "PIP_TARGET", "PIP_USER")
 
@@ -148,7 +151,7 @@ def prepare(command: str, peers: bool) -> None:
     requirements = ["--editable", str(ROOT), *expand(group, dependency_groups(PYPROJECT))]
     if peers:
         requirements += ["--requirement", str(PEERS)]
-    say(f"installing {' and '.join(['arrayopt', *wanted])} into {VENV.name} (may take minutes)")
+    say(f"installing arrayopt with {' and '.join(wanted)} into {VENV.name} (may take minutes)")
     started = time.monotonic()
     failures = []
     for installer in installers(peers, shutil.which):
@@ -208,16 +211,16 @@ def ways(has_module: Callable[[str], bool], which: Finder) -> list[Way]:
         call = [this, "-m", "pip"] if has_module("pip") else [str(pip)]
         site = sysconfig.get_path("purelib", "venv", {"base": there, "platbase": there})
         bare = [base, "-m", "venv", "--without-pip", there]
-        found.append(Way("pip", [bare, [*call, "install", "--no-input", "--target", site, "pip"]]))
+        found.append(Way("pip", [bare, [*call, *PIP_INSTALL, "--target", site, "pip"]]))
     return found
 
 
 def installers(peers: bool, which: Finder) -> list[list[str]]:
     """Return the commands that install into .venv, best first."""
     uv = which("uv")
-    pip = [str(PYTHON), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
+    pip = [str(PYTHON), "-m", "pip", *PIP_INSTALL]
     # Peers come with pip alone: people set it up to find the build of torch for their machine.
-    return [[uv, "pip", "install", "--python", str(PYTHON)], pip] if uv and not peers else [pip]
+    return [[uv, "pip", "install", "--quiet", "--python", str(PYTHON)], pip] if uv and not peers else [pip]
 
 
 def probe() -> str:

@@ -225,14 +225,13 @@ class Rule(ABC):
         trees.check_real(leaves, xp)
         for path, p in leaves.items():
             leaf = trees.describe(path, p)
-            expected, got = self.for_leaf(leaf).slots(leaf), state.at(path)
+            expected, got = self.for_leaf(leaf).slot_shapes(leaf), state.at(path)
             if expected.keys() != got.keys():
                 raise LeafError(
                     f"state: {label(path)} has the slots {sorted(got)}, expected {sorted(expected)}; "
                     f"make the state with {type(self).__name__}.init(params)"
                 )
-            for slot, start in expected.items():
-                shape = start.shape if isinstance(start, Slot) and start.shape is not None else leaf.shape
+            for slot, shape in expected.items():
                 if tuple(got[slot].shape) != shape:
                     raise LeafError(f"state: slot {slot!r} of {label(path)} has shape {tuple(got[slot].shape)}, expected {shape}")
                 if got[slot].dtype != p.dtype:
@@ -255,6 +254,12 @@ class Rule(ABC):
         if new.keys() != before.keys():
             raise LeafError(f"{type(self).__name__}.step returned the slots {sorted(new)}, expected {sorted(before)}")
         return _kept(xp, self, leaf, "p", after, p, own), new
+
+    @final
+    def slot_shapes(self, leaf: Leaf) -> dict[str, tuple[int, ...]]:
+        """Return the shape of each slot of a leaf."""
+        starts = self.slots(leaf).items()
+        return {s: x.shape if isinstance(x, Slot) and x.shape is not None else leaf.shape for s, x in starts}
 
     @final
     def structure(self) -> tuple[Any, ...]:
