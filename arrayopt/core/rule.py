@@ -76,6 +76,10 @@ class Rule(ABC):
     decay_point: Literal["before", "after"] = "before"
 
     presets: ClassVar[Mapping[str, Preset]] = {}
+    constants: ClassVar[Mapping[str, tuple[float, ...]]] = {}
+    """Numbers that belong to the dialect rather than to the caller, with the values met in frameworks."""
+    inert: ClassVar[Mapping[str, str]] = {}
+    """Dialect fields that cannot change any output, with the reason."""
 
     def __new__(cls, *args: Any, **given: Any) -> Self:
         """Name the options when one is unknown, before the dataclass's own terse error."""

@@ -1,0 +1,164 @@
+"""A candidate: anybody's optimizer, as something that is made from parameters and takes steps."""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from arrayopt.errors import ArrayOptError
+
+Arrays = dict[str, np.ndarray]
+
+
+class CannotRunError(ArrayOptError):
+    """A candidate could not be made, or did not return parameters of the shapes it was given."""
+
+
+class Session(Protocol):
+    """One run of a candidate. It may also offer ``set(**hyper)``, ``save()`` and ``load(state)``."""
+
+    def step(self, grads: Any) -> Any:
+        """Take a step and return the new parameters."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An optimizer to be checked.
+
+    Attributes
+    ----------
+    name : str
+        What reports call it.
+    make : callable
+        ``make(params, **hyper) -> Session``.
+    hyper : tuple of str
+        Names of the hyper-parameters that `make` takes, as the reference's fields. Only these are declared, varied and
+        probed for liveness; all others are taken to be fixed in the candidate at the reference's values.
+    dtype : str
+        The precision that it computes in: "float64" or "float32".
+    tree : {"dict", "list", "array"}
+        The form in which parameters and gradients are handed over. With "array" only probes of one leaf are run.
+    source : str
+        What it is: package and release, or the file.
+    """
+
+    name: str
+    make: Callable[..., Session]
+    hyper: tuple[str, ...] = ("lr",)
+    dtype: str = "float64"
+    tree: Literal["dict", "list", "array"] = "dict"
+    source: str = ""
+
+    @classmethod
+    def from_step(
+        cls,
+        make: Callable[..., Session],
+        hyper: Sequence[str] | None = None,
+        *,
+        name: str | None = None,
+        dtype: str = "float64",
+        tree: Literal["dict", "list", "array"] = "dict",
+    ) -> "Candidate":
+        """Wrap ``make(params, **hyper)``, which returns an object with ``step(grads) -> params``.
+
+        Parameters
+        ----------
+        make : callable
+            A class or function. `params` is a dict of writable NumPy arrays (see `tree`), a copy of its own.
+        hyper : sequence of str, optional
+            The hyper-parameters that it takes; by default the named parameters of `make` after the first.
+        name : str, optional
+            What reports call it; by default the name of `make`.
+        dtype : str
+            The precision that it computes in.
+        tree : {"dict", "list", "array"}
+            The form of parameters and gradients.
+
+        Examples
+        --------
+        >>> class Descent:
+        ...     def __init__(self, params, lr):
+        ...         self.params, self.lr = params, lr
+        ...     def step(self, grads):
+        ...         self.params = {k: p - self.lr * grads[k] for k, p in self.params.items()}
+        ...         return self.params
+        >>> Candidate.from_step(Descent).hyper
+        ('lr',)
+        """
+        if hyper is None:
+            named = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
+            hyper = [p.name for p in list(inspect.signature(make).parameters.values())[1:] if p.kind in named]
+        return cls(name or getattr(make, "__name__", type(make).__name__), make, tuple(hyper), dtype, tree)
+
+    def start(self, params: Mapping[str, np.ndarray], hyper: Mapping[str, float]) -> "Running":
+        """Make the candidate on copies of `params` with those of `hyper` that it declares."""
+        if self.tree == "array" and len(params) != 1:
+            raise CannotRunError("takes one array, not several leaves")
+        given = {k: v for k, v in hyper.items() if k in self.hyper}
+        session = _guarded("making it", self.make, self._pack(_copies(params, self.dtype)), **given)
+        return Running(self, session, {k: p.shape for k, p in params.items()})
+
+    def _pack(self, arrays: Arrays) -> Any:
+        if self.tree == "dict":
+            return arrays
+        leaves = list(arrays.values())
+        return leaves if self.tree == "list" else leaves[0]
+
+    def _unpack(self, tree: Any, names: Sequence[str]) -> Mapping[str, Any]:
+        if self.tree == "array":
+            return {names[0]: tree}
+        if self.tree == "list":
+            return dict(zip(names, tree, strict=True))
+        if not isinstance(tree, Mapping):
+            raise CannotRunError(f"step returned a {type(tree).__name__}, expected a dict of arrays as it was given")
+        return tree
+
+
+@dataclass
+class Running:
+    """A candidate on its way: what `Candidate.start` returns."""
+
+    candidate: Candidate
+    session: Any
+    shapes: dict[str, tuple[int, ...]]
+
+    def can(self, what: str) -> bool:
+        """Tell whether the session offers "set", "save" or "load"."""
+        return callable(getattr(self.session, what, None))
+
+    def set(self, **hyper: float) -> None:
+        """Change hyper-parameters from the next step on."""
+        _guarded(f"set({', '.join(hyper)})", self.session.set, **hyper)
+
+    def step(self, grads: Mapping[str, np.ndarray]) -> tuple[Arrays, list[str]]:
+        """Take a step; return copies of the parameters, and the leaves whose gradient was overwritten."""
+        names = list(self.shapes)
+        handed = _copies(grads, self.candidate.dtype)
+        before = _copies(handed, self.candidate.dtype)
+        result = _guarded("step", self.session.step, self.candidate._pack(handed))
+        overwritten = [k for k in names if not np.array_equal(handed[k], before[k], equal_nan=True)]
+        tree = self.candidate._unpack(result, names)
+        params: Arrays = {}
+        for name in names:
+            if name not in tree:
+                raise CannotRunError(f"step returned no leaf {name!r}; it returned {', '.join(map(str, tree))}")
+            x = np.array(tree[name], dtype=np.float64)
+            if x.shape != self.shapes[name]:
+                raise CannotRunError(f"step returned leaf {name!r} with shape {x.shape}, expected {self.shapes[name]}")
+            params[name] = x
+        return params, overwritten
+
+
+def _copies(arrays: Mapping[str, np.ndarray], dtype: str) -> Arrays:
+    return {k: np.array(x, dtype=dtype) for k, x in arrays.items()}
+
+
+def _guarded(what: str, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Run foreign code: whatever it raises is the reason why it cannot run, told to the user in the report."""
+    try:
+        with np.errstate(all="ignore"):
+            return call(*args, **kwargs)
+    except Exception as error:
+        raise CannotRunError(f"{what} raised {type(error).__name__}: {error}") from error

@@ -1,0 +1,85 @@
+"""The space of dialects of a rule, and the search for the one that a candidate speaks."""
+
+import dataclasses
+import itertools
+from collections.abc import Collection, Iterator
+
+from arrayopt.conformance.candidate import Candidate
+from arrayopt.conformance.compare import Ran, compare, distance, trajectory
+from arrayopt.conformance.probes import set_up
+from arrayopt.core import options
+from arrayopt.core.rule import Rule
+from arrayopt.errors import ArrayOptError
+from arrayopt.readers.bounded import DOUBLE, SINGLE
+
+COARSE = 1e-2
+"""Relative distance below which a dialect is worth its rounding bound."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Named:
+    """What the search found: the dialects that agree in every probe, and the nearest ones by distance in the first."""
+
+    equivalent: list[Rule]
+    nearest: list[tuple[float, Rule]]
+    scalar_unit: float
+
+
+def space(reference: Rule, declared: Collection[str] = ()) -> Iterator[Rule]:
+    """Yield the rules that differ from `reference` in dialect fields and undeclared constants only, itself first."""
+    cls = type(reference)
+    values = {k: _own_first(getattr(reference, k), v) for k, v in options.dialects(cls).items()}
+    for name, others in reference.constants.items():
+        if name in declared:
+            continue
+        values[name] = _own_first(getattr(reference, name), tuple(others))
+    if not callable(reference.weight_decay) and reference.weight_decay == 0:
+        for name in ("decay", "decay_scale", "decay_point"):
+            values[name] = values[name][:1]
+    for combination in itertools.product(*values.values()):
+        fields = dict(zip(values, combination, strict=True))
+        if fields["decay"] != "decoupled" and (
+            fields["decay_scale"] != values["decay_scale"][0] or fields["decay_point"] != values["decay_point"][0]
+        ):
+            continue  # these two are read where the decay is decoupled only
+        try:
+            yield reference.replace(**fields)
+        except ArrayOptError:
+            continue  # a combination that the rule refuses
+
+
+def changes(reference: Rule, rule: Rule) -> dict[str, object]:
+    """Return the fields in which `rule` differs from `reference`; of another class, its name too."""
+    if type(rule) is not type(reference):
+        own = {f.name: getattr(rule, f.name) for f in dataclasses.fields(rule) if f.name in {*options.dialects(type(rule)), *rule.constants}}
+        return {"rule": type(rule).__name__} | {k: v for k, v in own.items() if v != getattr(type(rule), k, None)}
+    return {
+        f.name: getattr(rule, f.name)
+        for f in dataclasses.fields(rule)
+        if getattr(rule, f.name) != getattr(reference, f.name)
+    }
+
+
+def agrees(rule: Rule, runs: list[Ran], candidate: Candidate, scalar_unit: float) -> bool:
+    """Tell whether a candidate agrees with `rule` in every probe that ran."""
+    return all(compare(r, rule, candidate, scalar_unit).agrees for r in runs if not r.not_run)
+
+
+def search(spaces: list[Iterator[Rule]], runs: list[Ran], candidate: Candidate) -> Named:
+    """Rank the dialects by distance in the first probe; keep those that agree in all."""
+    first = runs[0]
+    ranked = []
+    for rule in itertools.chain(*spaces):
+        placed, _ = set_up(rule, first.probe, candidate.hyper)
+        ranked.append((distance(first.probe, first.path, trajectory(placed, first.probe)), rule))
+    ranked.sort(key=lambda pair: pair[0])  # stable: of equals, the one nearest to the reference comes first
+    close = [rule for d, rule in ranked if d < COARSE]
+    for unit in (DOUBLE, SINGLE):
+        found = [rule for rule in close if agrees(rule, runs, candidate, unit)]
+        if found:
+            return Named(found, ranked, unit)
+    return Named([], ranked, DOUBLE)
+
+
+def _own_first(own: object, values: tuple[object, ...]) -> tuple[object, ...]:
+    return (own, *(v for v in values if v != own))

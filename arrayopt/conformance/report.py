@@ -1,0 +1,135 @@
+"""Reports: the verdict on a candidate, for people and as data."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from arrayopt.conformance.causes import Cause
+from arrayopt.conformance.compare import Divergence
+from arrayopt.conformance.dialects import changes
+from arrayopt.core.rule import Rule
+
+Verdict = Literal["conforms", "dialect", "differs", "cannot-run"]
+SCHEMA = 1
+"""Version of the form of `Report.to_dict`."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `check` found.
+
+    Attributes
+    ----------
+    candidate : str
+        The name of what was checked.
+    reference : Rule or None
+        The rule it was held against.
+    verdict : {"conforms", "dialect", "differs", "cannot-run"}
+        "conforms": it computes the reference. "dialect": it computes `match`, another dialect of it.
+        "differs": no dialect fits, or one fits only with another value of a given hyper-parameter, or it is impure.
+        "cannot-run": it raised, or returned something else than its parameters.
+    match : Rule or None
+        The rule that it computes, with the reference's own hyper-parameters.
+    equivalent : tuple of Rule
+        All dialects that no probe that ran tells from `match`.
+    causes : tuple of Cause
+        What is wrong, or worth knowing.
+    first_divergence : Divergence or None
+        Where it first departs from the reference.
+    error : float or None
+        Largest relative error of the displacement against `match`; against the reference where there is none.
+    probes : dict of str to str
+        Letter of each probe -> "agrees", "departs" or "not run: why", against `match` or else the reference.
+    notes : tuple of str
+        How the reference was chosen, how many elements were left undecided.
+    """
+
+    candidate: str
+    reference: Rule | None
+    verdict: Verdict
+    match: Rule | None = None
+    equivalent: tuple[Rule, ...] = ()
+    causes: tuple[Cause, ...] = ()
+    first_divergence: Divergence | None = None
+    error: float | None = None
+    probes: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def dialect(self) -> dict[str, Any]:
+        """Return the fields in which `match` differs from the reference."""
+        return {} if self.match is None or self.reference is None else changes(self.reference, self.match)
+
+    def summary(self) -> str:
+        """Return one line: what it computes, or why not."""
+        if self.verdict == "conforms":
+            return "follows the published rule"
+        if self.verdict == "dialect":
+            return ", ".join(f"{k}={v!r}" for k, v in self.dialect.items())
+        return "; ".join(map(str, self.causes)) or str(self.first_divergence)
+
+    def __str__(self) -> str:
+        against = type(self.reference).__name__ if self.reference is not None else "?"
+        lines = [f"{self.candidate} against {against}: {self.verdict}"]
+        if self.match is not None:
+            lines.append(f"  computes      {_brief(self.match)}")
+            if self.dialect:
+                lines.append(f"  dialect       {self.summary()}")
+                who = [f"{k} ({p.source})" for k, p in type(self.match).presets.items() if _speaks(self.match, p.fields)]
+                lines += [f"  spoken by     {', '.join(who)}"] if who else []
+        if len(self.equivalent) > 1:
+            lines.append(f"  equivalent    {len(self.equivalent)} dialects that these probes do not tell apart")
+        if self.error is not None:
+            lines.append(f"  error         {self.error:.1e} of the displacement")
+        if self.first_divergence is not None:
+            lines.append(f"  first departs {self.first_divergence}")
+        lines += [f"  cause         {c}" for c in self.causes]
+        lines += [f"  probe {k}       {v}" for k, v in self.probes.items() if v.startswith("not run")]
+        lines += [f"  note          {n}" for n in self.notes]
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain data for JSON, with a schema version."""
+        return {
+            "schema": SCHEMA,
+            "candidate": self.candidate,
+            "reference": _rule(self.reference),
+            "verdict": self.verdict,
+            "match": _rule(self.match),
+            "dialect": {k: _plain(v) for k, v in self.dialect.items()},
+            "equivalent": [_rule(r) for r in self.equivalent],
+            "causes": [{"kind": c.kind, "text": c.text, "values": {k: _plain(v) for k, v in c.values.items()}} for c in self.causes],
+            "first_divergence": None if self.first_divergence is None else {k: _plain(v) for k, v in dataclasses.asdict(self.first_divergence).items()},
+            "error": _plain(self.error),
+            "probes": dict(self.probes),
+            "notes": list(self.notes),
+        }
+
+
+def _speaks(rule: Rule, fields: Mapping[str, Any]) -> bool:
+    """Tell whether a preset with these fields has the dialect of `rule`; hyper-parameters do not count."""
+    spoken = changes(type(rule)(), rule.replace(**{k: v for k, v in vars(type(rule)()).items() if k not in rule.constants and isinstance(v, float)}))
+    theirs = changes(type(rule)(), type(rule)(**{k: v for k, v in fields.items() if k in rule.constants or not isinstance(v, float)}))
+    return spoken == theirs
+
+
+def _brief(rule: Rule) -> str:
+    changed = [f"{f.name}={getattr(rule, f.name)!r}" for f in dataclasses.fields(rule)
+               if f.name == "lr" or getattr(rule, f.name) != f.default]  # fmt: skip
+    return f"{type(rule).__name__}({', '.join(changed)})"
+
+
+def _rule(rule: Rule | None) -> dict[str, Any] | None:
+    if rule is None:
+        return None
+    return {"rule": type(rule).__name__} | {f.name: _plain(getattr(rule, f.name)) for f in dataclasses.fields(rule)}
+
+
+def _plain(x: Any) -> Any:
+    """Turn a value into what JSON can hold; numbers that it cannot become strings."""
+    if isinstance(x, float) and x not in (float("inf"), float("-inf")) and x == x:
+        return x
+    if isinstance(x, (tuple, list)):
+        return [_plain(v) for v in x]
+    return x if x is None or isinstance(x, (bool, int, str)) else str(x)
