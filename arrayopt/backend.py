@@ -1,4 +1,4 @@
-"""Which array library to use: functions given arrays follow the arrays, functions that create arrays ask `use`.
+"""Which array library to use: functions given arrays follow them, functions that create arrays ask `use`.
 
 Nothing heavy is imported here: a library is imported only when it is asked for by name,
 or is there already because its arrays are.

@@ -34,12 +34,12 @@ class Candidate:
     make : callable
         ``make(params, **hyper) -> Session``.
     hyper : tuple of str
-        Names of the hyper-parameters that `make` takes, as the reference's fields. Only these are declared, varied and
-        probed for liveness; all others are taken to be fixed in the candidate at the reference's values.
+        Names of the hyper-parameters that `make` takes, as the reference's fields. Only these are declared,
+        varied and probed for liveness; all others are taken to be fixed in the candidate at the reference's values.
     dtype : str
         The precision that it computes in: "float64" or "float32".
     tree : {"dict", "list", "array"}
-        The form in which parameters and gradients are handed over. With "array" only probes of one leaf are run.
+        The form in which parameters and gradients are handed over. With "array" probes have one leaf.
     source : str
         What it is: package and release, or the file.
     """
@@ -90,7 +90,7 @@ class Candidate:
         if hyper is None:
             named = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
             hyper = [p.name for p in list(inspect.signature(make).parameters.values())[1:] if p.kind in named]
-        return cls(name or getattr(make, "__name__", type(make).__name__), make, tuple(hyper), dtype, tree)
+        return cls(name or str(getattr(make, "__name__", type(make).__name__)), make, tuple(hyper), dtype, tree)
 
     def start(self, params: Mapping[str, np.ndarray], hyper: Mapping[str, float]) -> "Running":
         """Make the candidate on copies of `params` with those of `hyper` that it declares."""

@@ -23,7 +23,8 @@ class Cause:
     Attributes
     ----------
     kind : str
-        "fitted", "nearest", "gradient-overwritten", "shared-state", "order-dependent", "ignored-option" or "float32-scalars".
+        "fitted", "nearest", "gradient-overwritten", "shared-state", "order-dependent", "ignored-option",
+        "float32-scalars" or "cannot-run".
     text : str
         A sentence for people.
     values : dict
@@ -43,7 +44,9 @@ def purity(candidate: Candidate, runs: list[Ran], reference: Rule) -> list[Cause
     causes = []
     touched = sorted({leaf for r in runs for leaf in r.overwritten})
     if touched:
-        causes.append(Cause("gradient-overwritten", f"it overwrites the gradients it is given (leaf {', '.join(touched)})"))
+        causes.append(
+            Cause("gradient-overwritten", f"it overwrites the gradients it is given (leaf {', '.join(touched)})")
+        )
     first = runs[0]
     if len(first.probe.params) == 1:
         return causes
@@ -54,7 +57,12 @@ def purity(candidate: Candidate, runs: list[Ran], reference: Rule) -> list[Cause
             causes.append(Cause("order-dependent", "its result depends on the order of the leaves"))
         alone = [run(candidate, _only(first.probe, [name]), reference) for name in names]
         if not all(_same(first, r, [name]) for r, name in zip(alone, names, strict=True)):
-            causes.append(Cause("shared-state", "a leaf alone moves otherwise than among others: leaves share state or a step counter"))
+            causes.append(
+                Cause(
+                    "shared-state",
+                    "a leaf alone moves otherwise than among others: leaves share state or a step counter",
+                )
+            )
     except CannotRunError as error:
         causes.append(Cause("order-dependent", f"it does not run with the leaves reordered or alone: {error}"))
     return causes
@@ -76,35 +84,52 @@ def dead_options(candidate: Candidate, first: Ran, reference: Rule) -> list[Caus
         except CannotRunError as error:
             causes.append(Cause("ignored-option", f"it does not run with {name}={other:g}: {error}", {name: other}))
             continue
-        if all(np.array_equal(a[k], b[k], equal_nan=True) for a, b in zip(first.path, moved.path, strict=True) for k in a):
+        if all(
+            np.array_equal(a[k], b[k], equal_nan=True) for a, b in zip(first.path, moved.path, strict=True) for k in a
+        ):
             causes.append(Cause("ignored-option", f"it declares {name} but ignores it", {name: hyper[name]}))
     return causes
 
 
 def fitted(candidate: Candidate, runs: list[Ran], near: list[tuple[float, Rule]], constants: bool) -> Iterator[Rule]:
-    """Yield rules that agree everywhere once one number, of the dialect (`constants`) or a hyper-parameter, is fitted."""
+    """Yield rules that agree everywhere once one number is fitted: a constant of the dialect, or a hyper-parameter."""
     import scipy.optimize
 
     first = runs[0]
     for _, rule in near:
         placed, hyper = set_up(rule, first.probe, candidate.hyper)
         for name, interval in options.numbers(type(rule)).items():
-            if (name in rule.constants) != constants or (constants and name in candidate.hyper) or callable(getattr(rule, name)):
+            if (
+                (name in rule.constants) != constants
+                or (constants and name in candidate.hyper)
+                or callable(getattr(rule, name))
+            ):
                 continue
 
             def loss(u: float, name: str = name, placed: Rule = placed, high: float = interval.high) -> float:
-                return distance(first.probe, trajectory(placed.replace(**{name: _number(u, high)}), first.probe), first.path)
+                return distance(
+                    first.probe,
+                    trajectory(placed.replace(**{name: _number(u, high)}), first.probe),
+                    first.path,
+                )
 
             start = _unit(hyper[name], interval.high)
             grid = np.linspace(*((1e-3, 1 - 1e-6) if interval.high == 1 else (start - 6, start + 6)), 25)
             best = grid[int(np.argmin([loss(u) for u in grid]))]
             width = grid[1] - grid[0]
-            found = scipy.optimize.minimize_scalar(loss, bounds=(best - width, best + width), method="bounded", options={"xatol": 1e-12})
+            found = scipy.optimize.minimize_scalar(
+                loss, bounds=(best - width, best + width), method="bounded", options={"xatol": 1e-12}
+            )
             value = _rounded(_number(float(found.x), interval.high))
             if not math.isfinite(value) or found.fun > 1e-4:
                 continue
             trial = rule.replace(**{name: value})
-            frozen = Candidate(candidate.name, candidate.make, tuple(h for h in candidate.hyper if h != name), candidate.dtype)
+            frozen = Candidate(
+                candidate.name,
+                candidate.make,
+                tuple(h for h in candidate.hyper if h != name),
+                candidate.dtype,
+            )
             if agrees(trial, runs, frozen, DOUBLE):
                 yield trial
 
@@ -130,4 +155,3 @@ def _only(probe: Probe, names: list[str]) -> Probe:
 
 def _same(a: Ran, b: Ran, names: list[str]) -> bool:
     return all(np.array_equal(x[k], y[k], equal_nan=True) for x, y in zip(a.path, b.path, strict=True) for k in names)
-

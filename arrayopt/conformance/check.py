@@ -1,14 +1,13 @@
-"""`check`: hold a candidate against a rule and say whether it follows it, in which dialect, and where it departs."""
+"""`check`: say whether a candidate follows a rule, in which dialect, and where it departs."""
 
-import dataclasses
 from collections.abc import Iterator
 
 from arrayopt.conformance.candidate import Candidate, CannotRunError
 from arrayopt.conformance.causes import Cause, dead_options, fitted, purity
-from arrayopt.conformance.compare import Ran, compare, follow
+from arrayopt.conformance.compare import Divergence, Ran, compare, follow
 from arrayopt.conformance.dialects import Named, changes, search, space
 from arrayopt.conformance.probes import probes_for
-from arrayopt.conformance.report import Report
+from arrayopt.conformance.report import Report, Verdict
 from arrayopt.core import options
 from arrayopt.core.rule import Rule
 from arrayopt.firstorder import FAMILIES
@@ -26,14 +25,14 @@ def check(candidate: Candidate, reference: Rule, *, seed: int = 0) -> Report:
     candidate : Candidate
         What is checked.
     reference : Rule
-        The rule that it claims to follow, with the hyper-parameters it ships; the dialect is searched from here.
+        The rule that it claims to follow, at the hyper-parameters it ships; the search starts here.
     seed : int
         Seed of the random probes.
 
     Returns
     -------
     Report
-        The verdict, the dialect, causes, and where it first departs. A candidate that fails gives "cannot-run".
+        Verdict, dialect, causes, and where it first departs. A candidate that fails gives "cannot-run".
 
     Examples
     --------
@@ -53,10 +52,12 @@ def check(candidate: Candidate, reference: Rule, *, seed: int = 0) -> Report:
     probes = probes_for(reference, seed, single=candidate.tree == "array")
     try:
         runs = follow(candidate, probes, reference)
-    except CannotRunError as error:
-        return Report(candidate.name, reference, "cannot-run", causes=(Cause("cannot-run", str(error)),))
+    except CannotRunError as refusal:
+        return Report(candidate.name, reference, "cannot-run", causes=(Cause("cannot-run", str(refusal)),))
     causes = purity(candidate, runs, reference) + dead_options(candidate, runs[0], reference)
-    against = {unit: [compare(r, reference, candidate, unit) for r in runs if not r.not_run] for unit in (DOUBLE, SINGLE)}
+    against = {
+        unit: [compare(r, reference, candidate, unit) for r in runs if not r.not_run] for unit in (DOUBLE, SINGLE)
+    }
     departures = [c.divergence for c in against[DOUBLE] if c.divergence is not None]
     unit = next((u for u, cs in against.items() if all(c.agrees for c in cs)), None)
     found = search([space(reference, candidate.hyper), *_relatives(reference)], runs, candidate)
@@ -74,12 +75,22 @@ def check(candidate: Candidate, reference: Rule, *, seed: int = 0) -> Report:
     probes_said = {r.probe.name: f"not run: {r.not_run}" if r.not_run else "" for r in runs}
     for r, c in zip([r for r in runs if not r.not_run], against[DOUBLE], strict=True):
         probes_said[r.probe.name] = "agrees" if c.agrees else "departs"
-    return Report(candidate.name, reference, "differs", None, (), tuple(causes), departures[0] if departures else None, error, probes_said)
+    return Report(
+        candidate.name,
+        reference,
+        "differs",
+        None,
+        (),
+        tuple(causes),
+        departures[0] if departures else None,
+        error,
+        probes_said,
+    )
 
 
 def _relatives(reference: Rule) -> list[Iterator[Rule]]:
     """Return the dialect spaces of the other rules of the reference's family, at its hyper-parameters."""
-    spaces = []
+    spaces: list[Iterator[Rule]] = []
     for family in FAMILIES:
         if type(reference) in family:
             for cls in family:
@@ -90,7 +101,7 @@ def _relatives(reference: Rule) -> list[Iterator[Rule]]:
 
 
 def _report(candidate: Candidate, reference: Rule, match: Rule, equivalent: list[Rule], unit: float, runs: list[Ran],
-            causes: list[Cause], departures: list) -> Report:  # fmt: skip
+            causes: list[Cause], departures: list[Divergence]) -> Report:  # fmt: skip
     compared = {r.probe.name: None if r.not_run else compare(r, match, candidate, unit) for r in runs}
     said = {r.probe.name: f"not run: {r.not_run}" if r.not_run else "agrees" for r in runs}
     error = max(c.error for c in compared.values() if c is not None)
@@ -100,7 +111,7 @@ def _report(candidate: Candidate, reference: Rule, match: Rule, equivalent: list
     if unit == SINGLE:
         text = "the rule is right; its scalars (bias corrections, 1 - beta) are computed in float32"
         causes = [*causes, Cause("float32-scalars", text)]
-    verdict = "differs" if wrong else "conforms" if match == reference else "dialect"
+    verdict: Verdict = "differs" if wrong else "conforms" if match == reference else "dialect"
     shown = departures[0] if departures and match != reference else None
     return Report(candidate.name, reference, verdict, None if wrong else match, () if wrong else tuple(equivalent),
                   tuple(causes), shown, error, said, notes)  # fmt: skip
@@ -114,14 +125,26 @@ def _explanations(candidate: Candidate, reference: Rule, runs: list[Ran], found:
         value = getattr(rule, name)
         dialect = {k: v for k, v in changes(reference, rule).items() if k != name}
         among = f", in the dialect {', '.join(f'{k}={v!r}' for k, v in dialect.items())}" if dialect else ""
-        given = "whatever is given" if name in candidate.hyper else f"hidden, where the reference has {getattr(origin, name):g}"
-        return [Cause("fitted", f"it behaves as {type(rule).__name__} with {name}={value:g} ({given}){among}", {name: value, **dialect})]
+        given = (
+            "whatever is given"
+            if name in candidate.hyper
+            else f"hidden, where the reference has {getattr(origin, name):g}"
+        )
+        return [
+            Cause(
+                "fitted",
+                f"it behaves as {type(rule).__name__} with {name}={value:g} ({given}){among}",
+                {name: value, **dialect},
+            )
+        ]
     distance, nearest = found.nearest[0]
     dialect = changes(reference, nearest)
     spoken = ", ".join(f"{k}={v!r}" for k, v in dialect.items()) or "the reference itself"
-    return [Cause("nearest", f"no dialect fits; the nearest is {spoken}, off by {distance:.2g} of the displacement", dict(dialect))]
+    return [
+        Cause(
+            "nearest",
+            f"no dialect fits; the nearest is {spoken}, off by {distance:.2g} of the displacement",
+            dict(dialect),
+        )
+    ]
 
-
-def named(report: Report, note: str) -> Report:
-    """Return the report with a note."""
-    return dataclasses.replace(report, notes=(*report.notes, note))

@@ -50,7 +50,8 @@ class Divergence:
 
     def __str__(self) -> str:
         where = f"{self.path}[{', '.join(map(str, self.index))}]"
-        return (f"probe {self.probe}, step {self.step}, leaf {where}: expected {self.expected:.10g}, got {self.got:.10g} "
+        return (f"probe {self.probe}, step {self.step}, leaf {where}: expected {self.expected:.10g}, "
+                f"got {self.got:.10g} "
                 f"(displacement off by {self.relative_error:.2g})")  # fmt: skip
 
 
@@ -73,7 +74,7 @@ class Comparison:
     agrees : bool
         Whether every decided element is within the tolerance.
     error : float
-        The largest norm of the difference over the norm of the displacement, over the steps and leaves.
+        The largest norm of the difference over that of the displacement, over steps and leaves.
     undecided : int
         Elements left out, because a sign or an overflow hangs on rounding.
     divergence : Divergence or None
@@ -94,7 +95,7 @@ def run(candidate: Candidate, probe: Probe, reference: Rule, hyper: Mapping[str,
     CannotRunError
         If the candidate raises, or returns something else than its parameters.
     """
-    rule, numbers = set_up(reference, probe, candidate.hyper)
+    _, numbers = set_up(reference, probe, candidate.hyper)
     if probe.rates and "lr" not in candidate.hyper:
         return Ran(probe, not_run="it does not declare lr")
     running = candidate.start(probe.params, {**numbers, **(hyper or {})})
@@ -158,7 +159,9 @@ def compare(ran: Ran, rule: Rule, candidate: Candidate, scalar_unit: float = DOU
     expected = trajectory(rule, probe)
     error = distance(probe, ran.path, expected)
     undecided = 0
-    for t, (got, exp, bound) in enumerate(zip(ran.path, expected, bounds(rule, probe, candidate.dtype, scalar_unit), strict=True), 1):
+    for t, (got, exp, bound) in enumerate(
+        zip(ran.path, expected, bounds(rule, probe, candidate.dtype, scalar_unit), strict=True), 1
+    ):
         for k, p0 in probe.params.items():
             both_nan = np.isnan(got[k]) & np.isnan(exp[k])
             with np.errstate(invalid="ignore"):

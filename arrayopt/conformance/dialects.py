@@ -18,7 +18,7 @@ COARSE = 1e-2
 
 @dataclasses.dataclass(frozen=True)
 class Named:
-    """What the search found: the dialects that agree in every probe, and the nearest ones by distance in the first."""
+    """What the search found: the dialects that agree in every probe, and all by distance in the first."""
 
     equivalent: list[Rule]
     nearest: list[tuple[float, Rule]]
@@ -26,7 +26,7 @@ class Named:
 
 
 def space(reference: Rule, declared: Collection[str] = ()) -> Iterator[Rule]:
-    """Yield the rules that differ from `reference` in dialect fields and undeclared constants only, itself first."""
+    """Yield the rules that differ from `reference` in dialects and undeclared constants only, itself first."""
     cls = type(reference)
     values = {k: _own_first(getattr(reference, k), v) for k, v in options.dialects(cls).items()}
     for name, others in reference.constants.items():
@@ -51,7 +51,11 @@ def space(reference: Rule, declared: Collection[str] = ()) -> Iterator[Rule]:
 def changes(reference: Rule, rule: Rule) -> dict[str, object]:
     """Return the fields in which `rule` differs from `reference`; of another class, its name too."""
     if type(rule) is not type(reference):
-        own = {f.name: getattr(rule, f.name) for f in dataclasses.fields(rule) if f.name in {*options.dialects(type(rule)), *rule.constants}}
+        own = {
+            f.name: getattr(rule, f.name)
+            for f in dataclasses.fields(rule)
+            if f.name in {*options.dialects(type(rule)), *rule.constants}
+        }
         return {"rule": type(rule).__name__} | {k: v for k, v in own.items() if v != getattr(type(rule), k, None)}
     return {
         f.name: getattr(rule, f.name)

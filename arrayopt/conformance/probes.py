@@ -61,7 +61,7 @@ class Stepped:
 
 
 def probes_for(reference: Rule, seed: int = 0, single: bool = False) -> list[Probe]:
-    """Return the probes that suit a rule: of one leaf if `single`, and without vectors if the rule refuses them."""
+    """Return the probes that suit a rule: of one leaf if `single`, without vectors if the rule refuses them."""
     rng = np.random.default_rng(seed)
     shapes = {"a": (4, 3)} if single else {"a": (4, 3), "b": (3, 5), "c": (6,)}
     vectors = _accepts(reference, (6,))
@@ -89,7 +89,8 @@ def probes_for(reference: Rule, seed: int = 0, single: bool = False) -> list[Pro
               start, [zeros()] * 3, EXAGGERATED),
         Probe("R", "a changing rate, once zero: rate inside or outside the velocity, scale of the decay",
               start, exaggerated[:7], EXAGGERATED, {4: 0.1, 6: 0.0, 7: 0.3}),
-        Probe("T", "g, -g, 0: forms of momentum", zeros(), [first, _scaled(first, -1.0), zeros(), zeros()], EXAGGERATED),
+        Probe("T", "g, -g, 0: forms of momentum",
+              zeros(), [first, _scaled(first, -1.0), zeros(), zeros()], EXAGGERATED),
         Probe("B", "a burst, then quiet: maxima and decaying maxima",
               start, [_scaled(first, 10.0), *(_scaled(normal(), 0.01) for _ in range(5))], EXAGGERATED),
     ]  # fmt: skip

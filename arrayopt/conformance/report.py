@@ -8,6 +8,7 @@ from typing import Any, Literal
 from arrayopt.conformance.causes import Cause
 from arrayopt.conformance.compare import Divergence
 from arrayopt.conformance.dialects import changes
+from arrayopt.core import options
 from arrayopt.core.rule import Rule
 
 Verdict = Literal["conforms", "dialect", "differs", "cannot-run"]
@@ -26,7 +27,7 @@ class Report:
     reference : Rule or None
         The rule it was held against.
     verdict : {"conforms", "dialect", "differs", "cannot-run"}
-        "conforms": it computes the reference. "dialect": it computes `match`, another dialect of it.
+        "conforms": it computes the reference. "dialect": it computes `match`, another dialect.
         "differs": no dialect fits, or one fits only with another value of a given hyper-parameter, or it is impure.
         "cannot-run": it raised, or returned something else than its parameters.
     match : Rule or None
@@ -61,6 +62,11 @@ class Report:
         """Return the fields in which `match` differs from the reference."""
         return {} if self.match is None or self.reference is None else changes(self.reference, self.match)
 
+    def noted(self, note: str, name: str | None = None) -> "Report":
+        """Return the report with a note, and the candidate under another name."""
+        notes = (*self.notes, note) if note else self.notes
+        return dataclasses.replace(self, notes=notes, candidate=name or self.candidate)
+
     def summary(self) -> str:
         """Return one line: what it computes, or why not."""
         if self.verdict == "conforms":
@@ -76,7 +82,8 @@ class Report:
             lines.append(f"  computes      {_brief(self.match)}")
             if self.dialect:
                 lines.append(f"  dialect       {self.summary()}")
-                who = [f"{k} ({p.source})" for k, p in type(self.match).presets.items() if _speaks(self.match, p.fields)]
+                presets = type(self.match).presets.items()
+                who = [f"{k} ({p.source})" for k, p in presets if _speaks(self.match, k)]
                 lines += [f"  spoken by     {', '.join(who)}"] if who else []
         if len(self.equivalent) > 1:
             lines.append(f"  equivalent    {len(self.equivalent)} dialects that these probes do not tell apart")
@@ -99,19 +106,26 @@ class Report:
             "match": _rule(self.match),
             "dialect": {k: _plain(v) for k, v in self.dialect.items()},
             "equivalent": [_rule(r) for r in self.equivalent],
-            "causes": [{"kind": c.kind, "text": c.text, "values": {k: _plain(v) for k, v in c.values.items()}} for c in self.causes],
-            "first_divergence": None if self.first_divergence is None else {k: _plain(v) for k, v in dataclasses.asdict(self.first_divergence).items()},
+            "causes": [
+                {"kind": c.kind, "text": c.text, "values": {k: _plain(v) for k, v in c.values.items()}}
+                for c in self.causes
+            ],
+            "first_divergence": None
+            if self.first_divergence is None
+            else {k: _plain(v) for k, v in dataclasses.asdict(self.first_divergence).items()},
             "error": _plain(self.error),
             "probes": dict(self.probes),
             "notes": list(self.notes),
         }
 
 
-def _speaks(rule: Rule, fields: Mapping[str, Any]) -> bool:
-    """Tell whether a preset with these fields has the dialect of `rule`; hyper-parameters do not count."""
-    spoken = changes(type(rule)(), rule.replace(**{k: v for k, v in vars(type(rule)()).items() if k not in rule.constants and isinstance(v, float)}))
-    theirs = changes(type(rule)(), type(rule)(**{k: v for k, v in fields.items() if k in rule.constants or not isinstance(v, float)}))
-    return spoken == theirs
+def _speaks(match: Rule, framework: str) -> bool:
+    """Tell whether a preset has the dialect of `match`; hyper-parameters do not count."""
+    theirs = match.preset(framework)
+    names = {*options.dialects(type(match)), *match.constants}
+    if match.weight_decay == 0:
+        names -= {"decay", "decay_scale", "decay_point"}
+    return all(getattr(theirs, k) == getattr(match, k) for k in names)
 
 
 def _brief(rule: Rule) -> str:

@@ -1,0 +1,1 @@
+"""What everything stands on: rules, their state and tape, trees, schedules."""

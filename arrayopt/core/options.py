@@ -1,7 +1,8 @@
 """The fields of a rule: numbers with a range, dialects with named values, and what checks them.
 
-A field annotated `Rate`, `NonNegative`, `UnitInterval` or `Epsilon` is a hyper-parameter: a float or a schedule. A field annotated
-``Literal[...]`` or ``bool`` is a dialect. Everything else (a count, a tuple of names) is structure.
+A field annotated `Rate`, `NonNegative`, `UnitInterval` or `Epsilon` is a hyper-parameter: a float or a
+schedule. A field annotated ``Literal[...]`` or ``bool`` is a dialect.
+Everything else (a count, a tuple of names) is structure.
 """
 
 import dataclasses
@@ -13,8 +14,8 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from arrayopt.errors import OptionError
 from arrayopt.core.schedules import Number
+from arrayopt.errors import OptionError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +33,11 @@ class Interval:
     def check(self, owner: str, name: str, value: float) -> None:
         """Raise OptionError unless `value` lies in the interval."""
         if not (math.isfinite(value) and self.low <= value < self.high):
-            expected = f"a finite number >= {self.low:g}" if self.high == math.inf else f"a number in [{self.low:g}, {self.high:g})"
+            expected = (
+                f"a finite number >= {self.low:g}"
+                if self.high == math.inf
+                else f"a number in [{self.low:g}, {self.high:g})"
+            )
             raise OptionError(f"{owner}: {name} must be {expected}, got {value!r}")
 
 
@@ -47,20 +52,25 @@ Epsilon = Annotated[Number, Interval(0.0, added=True)]
 
 
 @functools.cache
-def hints(cls: type) -> dict[str, Any]:
+def hints(cls: Any) -> dict[str, Any]:
     """Return the type hints of the fields of a dataclass, with their annotations."""
     every = typing.get_type_hints(cls, include_extras=True)
     return {f.name: every[f.name] for f in dataclasses.fields(cls)}
 
 
 @functools.cache
-def numbers(cls: type) -> dict[str, Interval]:
+def numbers(cls: Any) -> dict[str, Interval]:
     """Return the hyper-parameters of a rule class: name -> range."""
-    return {name: i for name, hint in hints(cls).items() for i in getattr(hint, "__metadata__", ()) if isinstance(i, Interval)}
+    return {
+        name: i
+        for name, hint in hints(cls).items()
+        for i in getattr(hint, "__metadata__", ())
+        if isinstance(i, Interval)
+    }
 
 
 @functools.cache
-def dialects(cls: type) -> dict[str, tuple[Any, ...]]:
+def dialects(cls: Any) -> dict[str, tuple[Any, ...]]:
     """Return the dialect fields of a rule class: name -> the values it takes."""
     found: dict[str, tuple[Any, ...]] = {}
     for name, hint in hints(cls).items():
@@ -71,7 +81,7 @@ def dialects(cls: type) -> dict[str, tuple[Any, ...]]:
     return found
 
 
-def check_names(cls: type, given: typing.Iterable[str]) -> None:
+def check_names(cls: Any, given: typing.Iterable[str]) -> None:
     """Raise OptionError for a name that is no field of `cls`, with the nearest one that is."""
     known = [f.name for f in dataclasses.fields(cls)]
     for name in given:
@@ -83,7 +93,7 @@ def check_names(cls: type, given: typing.Iterable[str]) -> None:
 
 def check_values(instance: Any) -> None:
     """Validate every field of a frozen dataclass; numbers become Python floats."""
-    cls = type(instance)
+    cls: Any = type(instance)
     for name, interval in numbers(cls).items():
         value = getattr(instance, name)
         if callable(value):
@@ -98,12 +108,10 @@ def check_values(instance: Any) -> None:
     for name, values in dialects(cls).items():
         value = getattr(instance, name)
         if not any(value is v or (type(value) is type(v) and value == v) for v in values):
-            raise OptionError(
-                f"{cls.__name__}: {name} must be one of {', '.join(map(repr, values))}, got {value!r}"
-            )
+            raise OptionError(f"{cls.__name__}: {name} must be one of {', '.join(map(repr, values))}, got {value!r}")
 
 
-def check_number(cls: type, name: str, value: float, t: int) -> float:
+def check_number(cls: Any, name: str, value: float, t: int) -> float:
     """Validate what a schedule returned at step t."""
     numbers(cls)[name].check(f"{cls.__name__} at step {t}", name, value)
     return value

@@ -27,7 +27,7 @@ from arrayopt.errors import LeafError, OptionError
 
 @dataclass(frozen=True)
 class Slot:
-    """How a slot starts: an array of `shape` (default: the leaf's) filled with `fill`, or `fill` times the identity."""
+    """How a slot starts: an array of `shape` (default: the leaf's) of `fill`, or `fill` times the identity."""
 
     fill: float = 0.0
     shape: tuple[int, ...] | None = None
@@ -56,12 +56,14 @@ class Rule(ABC):
     decay : {"l2", "decoupled", "in_update"}
         Where the decay enters. "l2": :math:`g \leftarrow g + \lambda\theta` before any moment (torch SGD, Adam).
         "decoupled": :math:`\theta \leftarrow \theta - s\theta` beside the update (AdamW, arXiv 1711.05101).
-        "in_update": :math:`u \leftarrow u + \lambda\theta` before the rate, a trust ratio or a scale (LAMB, Tiger).
+        "in_update": :math:`u \leftarrow u + \lambda\theta` before the rate, a trust ratio or a scale (LAMB,
+        Tiger).
     decay_scale : {"lr", "independent", "relative", "squared"}
         The factor s of the decoupled decay. "lr": :math:`\eta\lambda` (torch, optax, Keras, MLX).
         "independent": :math:`\lambda` (pytorch_optimizer's ``fixed_decay``).
         "relative": :math:`\lambda\eta/\eta_{peak}` (the AdamW paper's schedule multiplier; lion-pytorch's
-        ``decoupled_weight_decay``). "squared": :math:`\lambda\eta^2/\eta_{peak}` (timm's ``corrected_weight_decay``).
+        ``decoupled_weight_decay``). "squared": :math:`\lambda\eta^2/\eta_{peak}` (timm's
+        ``corrected_weight_decay``).
     lr_peak : float, optional
         :math:`\eta_{peak}` of the last two; by default the rate at t = 1.
     decay_point : {"before", "after"}
@@ -95,7 +97,7 @@ class Rule(ABC):
     @classmethod
     @final
     def preset(cls, framework: str, **hyper: Any) -> Self:
-        """Return the rule as a framework computes it, with that framework's defaults; `hyper` overrides fields.
+        """Return the rule as a framework computes it, with its defaults; `hyper` overrides fields.
 
         Raises
         ------
@@ -128,8 +130,12 @@ class Rule(ABC):
         return {}
 
     @abstractmethod
-    def step(self, xp: Namespace, h: SimpleNamespace, g: Array, p: Array, **slots: Array) -> tuple[Array, dict[str, Array | None]]:
-        """Return the new parameter and the new slots by name."""
+    def step(self, *args: Any, **slots: Any) -> tuple[Array, dict[str, Array | None]]:
+        """Return the new parameter and the new slots by name; called as ``step(xp, h, g, p, **slots)``.
+
+        `xp` is the array namespace, `h` holds the numbers of this step, `g` and `p` are gradient and parameter. Each
+        rule names its slots as keyword arguments, with the default None for those that a dialect does without.
+        """
 
     def for_leaf(self, leaf: Leaf) -> "Rule":
         """Return the rule in charge of a leaf; only `Partition` answers anything but itself."""
@@ -218,7 +224,9 @@ class Rule(ABC):
     # What readers use ------------------------------------------------------------------------
 
     @final
-    def matched(self, grads: Tree, state: State, params: Tree) -> tuple[dict[str, Array], Any, dict[str, Array], Namespace]:
+    def matched(
+        self, grads: Tree, state: State, params: Tree
+    ) -> tuple[dict[str, Array], Any, dict[str, Array], Namespace]:
         """Check the arguments of `update`; return leaves, structure, gradients by path and the namespace."""
         leaves, spec = trees.flatten(params, "params")
         gradients = trees.match(grads, "grads", leaves, spec)
@@ -237,9 +245,14 @@ class Rule(ABC):
                 )
             for slot, shape in expected.items():
                 if tuple(got[slot].shape) != shape:
-                    raise LeafError(f"state: slot {slot!r} of {label(path)} has shape {tuple(got[slot].shape)}, expected {shape}")
+                    raise LeafError(
+                        f"state: slot {slot!r} of {label(path)} has shape {tuple(got[slot].shape)}, expected {shape}"
+                    )
                 if got[slot].dtype != p.dtype:
-                    raise LeafError(f"state: slot {slot!r} of {label(path)} has dtype {trees.dtype_name(got[slot])}, expected {leaf.dtype}")
+                    raise LeafError(
+                        f"state: slot {slot!r} of {label(path)} has dtype {trees.dtype_name(got[slot])}, "
+                        f"expected {leaf.dtype}"
+                    )
         if "jax" in type(next(iter(leaves.values()))).__module__:
             register_with_jax()
         return leaves, spec, gradients, xp
@@ -268,7 +281,9 @@ class Rule(ABC):
     @final
     def structure(self) -> tuple[Any, ...]:
         """Return the values of the fields that are not numbers: what can change the text of the tape."""
-        return tuple(getattr(self, name) for name in options.hints(type(self)) if name not in options.numbers(type(self)))
+        return tuple(
+            getattr(self, name) for name in options.hints(type(self)) if name not in options.numbers(type(self))
+        )
 
     @final
     def numbers_at(self, t: int, leaf: Leaf) -> dict[str, Any]:
@@ -280,7 +295,10 @@ class Rule(ABC):
         h.decays = callable(self.weight_decay) or self.weight_decay != 0
         peak = self.lr_peak if self.lr_peak is not None else at(self.lr, 1)
         relative = h.lr / peak if peak else 0.0
-        h.shrink = h.weight_decay * {"lr": h.lr, "independent": 1.0, "relative": relative, "squared": h.lr * relative}[self.decay_scale]
+        h.shrink = (
+            h.weight_decay
+            * {"lr": h.lr, "independent": 1.0, "relative": relative, "squared": h.lr * relative}[self.decay_scale]
+        )
         h.__dict__.update(self.scalars(h, t, leaf))
         return dict(h.__dict__)
 
@@ -320,7 +338,8 @@ def _kept(xp: Namespace, rule: Rule, leaf: Leaf, what: str, x: Array, like: Arra
         x = np.asarray(x)
     if tuple(x.shape) != tuple(like.shape) or x.dtype != like.dtype:
         raise LeafError(
-            f"{type(rule).__name__}.step turned {what} of {label(leaf.path)} from {trees.dtype_name(like)}{tuple(like.shape)} "
+            f"{type(rule).__name__}.step turned {what} of {label(leaf.path)} from "
+            f"{trees.dtype_name(like)}{tuple(like.shape)} "
             f"into {trees.dtype_name(x)}{tuple(x.shape)}; a step must keep both"
         )
     if x.dtype == dtype:

@@ -4,6 +4,7 @@ Every hyper-parameter that is a number also takes a schedule. A schedule is eval
 float64; any callable ``t -> float`` serves, these are the usual ones as plain data.
 """
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -59,13 +60,13 @@ class PiecewiseLinear:
             raise OptionError("PiecewiseLinear: points is empty; expected at least one (step, value)")
         if points[0][0] != 0:
             points = ((0, 0.0), *points)
-        if any(a[0] >= b[0] for a, b in zip(points, points[1:], strict=False)) or points[0][0] < 0:
+        if any(a[0] >= b[0] for a, b in itertools.pairwise(points)) or points[0][0] < 0:
             raise OptionError(f"PiecewiseLinear: steps must be non-negative and increase, got {self.points}")
         object.__setattr__(self, "points", points)
 
     def __call__(self, t: int) -> float:
         """Interpolate at step t."""
-        for (s0, v0), (s1, v1) in zip(self.points, self.points[1:], strict=False):
+        for (s0, v0), (s1, v1) in itertools.pairwise(self.points):
             if t <= s1:
                 return v0 + (v1 - v0) * (t - s0) / (s1 - s0)
         return self.points[-1][1]
@@ -143,7 +144,7 @@ class InverseTime:
     alpha : float
         The value at t = 0.
     kappa : float
-        Inverse time constant, per step; the half-life is 1/kappa for power 1 and (sqrt(2) - 1)/kappa for power 2.
+        Inverse time constant, per step; the half-life is 1/kappa for power 1, (sqrt(2) - 1)/kappa for power 2.
     power : float
         The exponent, 1 or 2 in the article.
     """
@@ -154,4 +155,4 @@ class InverseTime:
 
     def __call__(self, t: int) -> float:
         """Return alpha / (kappa t + 1)^power."""
-        return self.alpha / (self.kappa * t + 1) ** self.power
+        return self.alpha * math.pow(self.kappa * t + 1, -self.power)

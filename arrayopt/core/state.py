@@ -109,7 +109,8 @@ def _unflatten(structure: tuple[Any, ...], children: tuple[Array, ...]) -> State
     return State(t, slots)
 
 
-optree.register_pytree_node(State, _flatten, _unflatten, namespace=GLOBAL_NAMESPACE)
+_register: Any = optree.register_pytree_node  # typed for classes that are collections
+_register(State, _flatten, _unflatten, namespace=GLOBAL_NAMESPACE)
 
 
 @functools.cache

@@ -22,16 +22,17 @@ from arrayopt.errors import TraceError
 if TYPE_CHECKING:
     from arrayopt.core.rule import Rule
 
+_COMPARISONS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
+_TESTS = ("isnan", "isfinite", "isinf", "logical_and", "logical_or", "logical_not")
 ELEMENTWISE = (
-    "add subtract multiply divide negative abs square sqrt sign maximum minimum where exp log log1p expm1 tanh "
-    "less less_equal greater greater_equal equal not_equal isnan isfinite isinf logical_and logical_or logical_not"
-).split()
-BOOLEAN = frozenset(
-    "less less_equal greater greater_equal equal not_equal isnan isfinite isinf "
-    "logical_and logical_or logical_not any all".split()
+    *("add", "subtract", "multiply", "divide", "negative", "abs", "square", "sqrt", "sign"),
+    *("maximum", "minimum", "where", "exp", "log", "log1p", "expm1", "tanh"),
+    *_COMPARISONS,
+    *_TESTS,
 )
-REDUCTIONS = "sum mean max min any all".split()
-WHOLE = "matmul matrix_transpose reshape".split()
+REDUCTIONS = ("sum", "mean", "max", "min", "any", "all")
+WHOLE = ("matmul", "matrix_transpose", "reshape")
+BOOLEAN = frozenset({*_COMPARISONS, *_TESTS, "any", "all"})
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Op:
 
 @dataclass
 class Tape:
-    """What a rule does to one leaf: inputs by name, operations in order, results by name ("p" and the slots)."""
+    """What a rule does to one leaf: inputs by name, operations in order, results by name ("p" and slots)."""
 
     leaf: Leaf
     arrays: dict[str, Value]
@@ -114,7 +115,7 @@ class _Symbol(_Number):
         raise TraceError(f"{self._recorder.rule}.step reads an array's dtype; `scalars` sees it as leaf.dtype")
 
     @property
-    def mT(self) -> _Symbol:  # noqa: N802 (the array-API name)
+    def mT(self) -> Any:
         return self._recorder.record("matrix_transpose", self)
 
     def _refuse(self, what: str) -> NoReturn:
@@ -157,14 +158,14 @@ for _short, _name in dict(lt="less", le="less_equal", gt="greater", ge="greater_
                           matmul="matmul", abs="abs").items():  # fmt: skip
     setattr(_Symbol, f"__{_short}__", _operator(_name))
 _Symbol.__hash__ = _Number.__hash__ = object.__hash__  # type: ignore[method-assign]
-_Number.__neg__ = _operator("negative")  # type: ignore[attr-defined]
+setattr(_Number, "__neg__", _operator("negative"))  # noqa: B010
 
 
 def _refuse_comparison(self: _Number, other: object) -> NoReturn:
     self._refuse("compares")
 
 
-for _short in "lt le gt ge eq ne".split():
+for _short in ["lt", "le", "gt", "ge", "eq", "ne"]:
     setattr(_Number, f"__{_short}__", _refuse_comparison)
 
 
@@ -205,7 +206,9 @@ class Recorder:
             shape = _broadcast(shapes)
         return self._append(name, values, attrs, shape, name in BOOLEAN)
 
-    def record_helper(self, helper: Callable[..., Any], shape: Any, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
+    def record_helper(
+        self, helper: Callable[..., Any], shape: Any, args: tuple[Any, ...], attrs: dict[str, Any]
+    ) -> Any:
         """Append a call of an opaque helper."""
         values = tuple(self._operand(a) for a in args)
         shapes = [a.shape for a in values if isinstance(a, Value) and a.shape is not None]
@@ -239,7 +242,9 @@ def _broadcast(shapes: list[tuple[int, ...]]) -> tuple[int, ...]:
     return tuple(result)
 
 
-def _reduced(shape: tuple[int, ...], axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> tuple[int, ...]:
+def _reduced(
+    shape: tuple[int, ...], axis: int | tuple[int, ...] | None = None, keepdims: bool = False
+) -> tuple[int, ...]:
     axes = range(len(shape)) if axis is None else (axis,) if isinstance(axis, int) else axis
     gone = {a % len(shape) for a in axes} if shape else set()
     return tuple(1 if i in gone else n for i, n in enumerate(shape) if keepdims or i not in gone)
@@ -276,7 +281,9 @@ class _Guard:
     def __getattr__(self, name: str) -> Any:
         rule = self._rule
         if name in numbers(type(rule)):
-            raise TraceError(f"{type(rule).__name__}.step reads self.{name}; read h.{name}, which has the value of this step")
+            raise TraceError(
+                f"{type(rule).__name__}.step reads self.{name}; read h.{name}, which has the value of this step"
+            )
         static = inspect.getattr_static(rule, name)
         if inspect.isfunction(static):
             return types.MethodType(static, self)
@@ -294,7 +301,9 @@ class _Numbers:
         raise TraceError(f"{self._rule}.step reads h.{name}, but `scalars` does not return it")
 
 
-def trace(rule: Rule, leaf: Leaf, h: Mapping[str, Any], slots: Mapping[str, tuple[int, ...]], named: bool = False) -> Tape:
+def trace(
+    rule: Rule, leaf: Leaf, h: Mapping[str, Any], slots: Mapping[str, tuple[int, ...]], named: bool = False
+) -> Tape:
     """Record what `rule` does to a leaf whose slots have the given shapes, with numbers and statics from `h`."""
     name = type(rule).__name__
     tape = Tape(leaf, {}, {})
@@ -304,9 +313,10 @@ def trace(rule: Rule, leaf: Leaf, h: Mapping[str, Any], slots: Mapping[str, tupl
     floats = {k for k, v in h.items() if isinstance(v, float)}
     for k in sorted(floats):
         tape.numbers[k] = recorder.value(None)
+    guard: Any = _Guard(rule)
     symbols = {k: _Symbol(recorder, v) for k, v in tape.arrays.items()}
     proxy = _Numbers(name, {k: _Number(recorder, tape.numbers[k]) if k in floats else v for k, v in h.items()})
-    step = functools.partial(type(rule).step, _Guard(rule), recorder, proxy, symbols.pop("g"), symbols.pop("p"))  # type: ignore[arg-type]
+    step = functools.partial(type(rule).step, guard, recorder, proxy, symbols.pop("g"), symbols.pop("p"))
     result = _named(type(rule).step, lambda: step(**symbols), tape) if named else step(**symbols)
     p, after = result
     for slot, x in {"p": p, **after}.items():

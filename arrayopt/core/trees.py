@@ -63,9 +63,7 @@ def flatten(tree: Tree, what: str) -> tuple[dict[str, Array], Any]:
     paths, leaves, spec = optree.tree_flatten_with_path(tree)
     named = dict(zip(("/".join(map(str, p)) for p in paths), leaves, strict=True))
     if len(named) != len(leaves):
-        raise LeafError(
-            f"{what}: two leaves have the same path; a key that contains '/' clashes with a nested one"
-        )
+        raise LeafError(f"{what}: two leaves have the same path; a key that contains '/' clashes with a nested one")
     for path, x in named.items():
         if not is_array(x):
             raise LeafError(

@@ -71,7 +71,9 @@ class Blocked:
         for path, p in leaves.items():
             for what, x in {"params": p, **{f"slot {s!r}": x for s, x in state.at(path).items()}}.items():
                 if not isinstance(x, np.ndarray):
-                    raise LeafError(f"{what}: {label(path)} is a {type(x).__name__}; the blocked reader writes NumPy arrays only")
+                    raise LeafError(
+                        f"{what}: {label(path)} is a {type(x).__name__}; the blocked reader writes NumPy arrays only"
+                    )
                 if not x.flags.writeable:
                     raise LeafError(f"{what}: {label(path)} is read-only; pass a writeable array, or use rule.update")
         t = state.t + 1
@@ -80,7 +82,9 @@ class Blocked:
             self._step(xp, leaf, self.rule.for_leaf(leaf), t, gradients[path], p, state.at(path))
         return params, State(t, state.slots)
 
-    def _step(self, xp: Namespace, leaf: Leaf, rule: Rule, t: int, g: Array, p: Array, slots: Mapping[str, Array]) -> None:
+    def _step(
+        self, xp: Namespace, leaf: Leaf, rule: Rule, t: int, g: Array, p: Array, slots: Mapping[str, Array]
+    ) -> None:
         if leaf.dtype == "bfloat16" or not all(x.flags.c_contiguous for x in (g, p, *slots.values())):
             # NumPy has no bfloat16 arithmetic, and sums strided arrays in another order: the pure rule has the bits
             after, new = rule.on_leaf(xp, t, leaf, g, p, slots)
@@ -166,7 +170,8 @@ def _schedule(part: list[Op], made: set[int], kept: Mapping[int, Array]) -> tupl
     last |= dict.fromkeys(kept, len(part))
     free: dict[bool, list[int]] = {False: [], True: []}
     held: dict[int, tuple[bool, int]] = {}
-    plan, registers = [], []
+    plan: list[tuple[Op, int]] = []
+    registers: list[bool] = []
     for n, op in enumerate(part):
         kind = op.out.boolean
         if not free[kind]:
@@ -187,7 +192,11 @@ def _block_views(
     full = {k: x for k, x in read.items() if getattr(x, "shape", None) == shape}
     rest = {k: x for k, x in read.items() if k not in full}
     if all(np.ndim(x) == 0 for x in rest.values()):
-        full, kept, rows = {k: x.reshape(-1) for k, x in full.items()}, {k: x.reshape(-1) for k, x in kept.items()}, block
+        full, kept, rows = (
+            {k: x.reshape(-1) for k, x in full.items()},
+            {k: x.reshape(-1) for k, x in kept.items()},
+            block,
+        )
         length = math.prod(shape)
     else:
         length, rows = shape[0], max(1, block // max(1, math.prod(shape[1:])))

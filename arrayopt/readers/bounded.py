@@ -46,7 +46,7 @@ class Bounded:
         return cls(x, np.zeros(x.shape), wide)
 
     @property
-    def mT(self) -> Bounded:  # noqa: N802 (the array-API name)
+    def mT(self) -> Bounded:
         """The matrix transpose."""
         return Bounded(*(np.swapaxes(x, -1, -2) for x in (self.value, self.bound, self.low)))
 
@@ -155,7 +155,7 @@ def _where(c: Truth, x: Bounded, y: Bounded) -> Bounded:
 
 
 def _smooth(f: Callable[[Array], Array], slope: Callable[[Array], Array]) -> Callable[[Bounded], Bounded]:
-    """Bound a smooth monotone function by the largest slope over the interval of its argument; 4 units for the library."""
+    """Bound a smooth monotone function by the largest slope over the interval of its argument, and 4 units."""
 
     def op(x: Bounded) -> Bounded:
         z = np.asarray(f(x.value))
@@ -179,14 +179,18 @@ def _test(f: Callable[[Array], Array]) -> Callable[[Bounded], Truth]:
 
 
 def _logic(f: Callable[..., Array]) -> Callable[..., Truth]:
-    return lambda *xs: Truth(np.asarray(f(*(x.value for x in xs))), np.asarray(np.any(np.broadcast_arrays(*(x.undecided for x in xs)), axis=0)))
+    return lambda *xs: Truth(
+        np.asarray(f(*(x.value for x in xs))),
+        np.asarray(np.any(np.broadcast_arrays(*(x.undecided for x in xs)), axis=0)),
+    )
 
 
 def _sum(x: Bounded, axis: Any = None, keepdims: bool = False) -> Bounded:
     over = {"axis": axis, "keepdims": keepdims}
     z = np.asarray(np.sum(x.value, **over))
     wide = x.value.astype(np.float64)
-    return _bounded(z, np.sum(x.bound, **over) + _accumulated(z, np.sum(wide, **over), np.sum(np.abs(wide), **over), wide.size),
+    local = _accumulated(z, np.sum(wide, **over), np.sum(np.abs(wide), **over), wide.size)
+    return _bounded(z, np.sum(x.bound, **over) + local,
                     np.asarray(np.sum(x.low, **over)))  # fmt: skip
 
 
@@ -245,7 +249,8 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "greater_equal": _compare(np.greater_equal), "equal": _compare(np.equal), "not_equal": _compare(np.not_equal),
     "isnan": _test(np.isnan), "isfinite": _test(np.isfinite), "isinf": _test(np.isinf),
     "logical_and": _logic(np.logical_and), "logical_or": _logic(np.logical_or), "logical_not": _logic(np.logical_not),
-    "sum": _sum, "mean": _mean, "max": _extreme(np.max), "min": _extreme(np.min), "any": _every(np.any), "all": _every(np.all),
+    "sum": _sum, "mean": _mean, "max": _extreme(np.max), "min": _extreme(np.min),
+    "any": _every(np.any), "all": _every(np.all),
     "matmul": _matmul, "matrix_transpose": lambda x: x.mT, "reshape": _reshape,
 }  # fmt: skip
 
@@ -293,10 +298,14 @@ class _Namespace:
             raise TraceError(f"xp.{name} is not an operation that a rule may use")
         return lambda *args, **attrs: _record(name, *args, **attrs)
 
-    def record_helper(self, helper: Callable[..., Any], shape: Any, args: tuple[Any, ...], static: Mapping[str, Any]) -> Any:
+    def record_helper(
+        self, helper: Callable[..., Any], shape: Any, args: tuple[Any, ...], static: Mapping[str, Any]
+    ) -> Any:
         """Bound an opaque helper by its own `bounded` form."""
         if not hasattr(helper, "bounded"):
-            raise TraceError(f"the helper {helper.__name__} has no error bound; give it one with `{helper.__name__}.bounded`")
+            raise TraceError(
+                f"the helper {helper.__name__} has no error bound; give it one with `{helper.__name__}.bounded`"
+            )
         return helper.bounded(*args, **static)
 
 

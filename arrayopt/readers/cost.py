@@ -14,7 +14,7 @@ class Cost:
     Attributes
     ----------
     reads, writes : float
-        Arrays of the leaf's size read and written by a fused step, from which follows the memory-bandwidth limit.
+        Arrays of the leaf's size read and written by a fused step: they give the memory-bandwidth limit.
     flops : float
         Elementwise operations and terms of reductions; matrix products count 2 k per element.
     slots : float

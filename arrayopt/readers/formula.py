@@ -24,7 +24,14 @@ LATEX = {
 _INFIX = {"add": (" + ", 1), "subtract": (" - ", 1), "multiply": (" ", 2), "divide": (" / ", 2), "power": ("^", 4),
           "less": (" < ", 0), "less_equal": (" <= ", 0), "greater": (" > ", 0), "greater_equal": (" >= ", 0),
           "equal": (" == ", 0), "not_equal": (" != ", 0), "matmul": (" @ ", 2)}  # fmt: skip
-_LATEX_SIGNS = {" <= ": r" \le ", " >= ": r" \ge ", " == ": " = ", " != ": r" \ne ", " @ ": r"\, ", " ": r"\, "}
+_LATEX_SIGNS = {
+    " <= ": r" \le ",
+    " >= ": r" \ge ",
+    " == ": " = ",
+    " != ": r" \ne ",
+    " @ ": r"\, ",
+    " ": r"\, ",
+}
 
 
 @dataclass(frozen=True)
@@ -138,7 +145,7 @@ def formula(rule: Rule, leaf: Leaf | None = None, t: int = 1000) -> list[Equatio
     leaf : Leaf, optional
         The leaf to write it for; default a float32 matrix.
     t : int
-        The step at which dialects that depend on t are decided; large by default, when warm-up rules have passed.
+        The step at which what depends on t is decided; large by default, when warm-up has passed.
 
     Examples
     --------
@@ -153,7 +160,7 @@ def formula(rule: Rule, leaf: Leaf | None = None, t: int = 1000) -> list[Equatio
     rule = rule.for_leaf(leaf)
     h = rule.numbers_at(t, leaf)
     tape = trace(rule, leaf, h, rule.slot_shapes(leaf), named=True)
-    return _equations(tape, _numbers(rule, h, t, leaf))
+    return _equations(tape, _numbers(rule, h, leaf))
 
 
 def latex(rule: Rule) -> str:
@@ -161,7 +168,7 @@ def latex(rule: Rule) -> str:
     return " \\\\\n".join(e.latex() for e in formula(rule))
 
 
-def _numbers(rule: Rule, h: Mapping[str, Any], t: int, leaf: Leaf) -> dict[str, Expr]:
+def _numbers(rule: Rule, h: Mapping[str, Any], leaf: Leaf) -> dict[str, Expr]:
     """Write every float of `h` in terms of the fields, as far as `scalars` can be run on symbols."""
     names = options.numbers(type(rule))
     given = {k: as_expr(0.0) if h[k] == 0 else Expr(k) for k in names}
@@ -170,8 +177,9 @@ def _numbers(rule: Rule, h: Mapping[str, Any], t: int, leaf: Leaf) -> dict[str, 
     scale = {"lr": given["lr"], "independent": as_expr(1.0), "relative": given["lr"] / Expr("lr_peak"),
              "squared": given["lr"] * given["lr"] / Expr("lr_peak")}[rule.decay_scale]  # fmt: skip
     shown["shrink"] = scale * given["weight_decay"]
+    t: Any = Expr("t")
     try:
-        derived = rule.scalars(SimpleNamespace(**statics | given | {"shrink": shown["shrink"]}), Expr("t"), leaf)  # type: ignore[arg-type]
+        derived = rule.scalars(SimpleNamespace(**statics | given | {"shrink": shown["shrink"]}), t, leaf)
     except (TypeError, AttributeError, KeyError):
         derived = {}
     return shown | {k: as_expr(v) for k, v in derived.items() if isinstance(v, (Expr, float))}
@@ -222,7 +230,11 @@ def _plain(e: Expr) -> str:
     if e.op in _INFIX and len(e.args) == 2:
         sign, rank = _INFIX[e.op]
         a, b = e.args
-        return _bracket(a, rank + (e.op == "power"), _plain) + sign + _bracket(b, rank + (e.op not in ("add", "multiply")), _plain)
+        return (
+            _bracket(a, rank + (e.op == "power"), _plain)
+            + sign
+            + _bracket(b, rank + (e.op not in ("add", "multiply")), _plain)
+        )
     return f"{e.op}({', '.join(map(_plain, e.args))})"
 
 

@@ -38,7 +38,7 @@ class Rounding:
     rule : Rule
         The rule to analyse.
     scalar_unit : float
-        Unit roundoff of the host arithmetic that derives scalars such as bias corrections: `DOUBLE` or `SINGLE`.
+        Unit roundoff of the arithmetic that derives scalars such as bias corrections: `DOUBLE` or `SINGLE`.
 
     Examples
     --------
@@ -80,7 +80,7 @@ class Rounding:
 
 
 def _scalars(rule: Rule, t: int, leaf: Leaf, unit: float) -> dict[str, Any]:
-    """Return `h` with every derived float as a Scalar: its error is its sensitivity to one rounding of each input."""
+    """Return `h` with every derived float as a Scalar whose error is its sensitivity to rounded inputs."""
     names = options.numbers(type(rule))
     h = rule.numbers_at(t, leaf)
     bounds = {k: 4 * unit * abs(v) for k, v in h.items() if isinstance(v, float) and k not in names}

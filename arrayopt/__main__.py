@@ -1,0 +1,5 @@
+"""Run the command line as ``python -m arrayopt``."""
+
+from arrayopt.cli import main
+
+main()

@@ -1,0 +1,345 @@
+"""Targets: what a user names on the command line, loaded as a candidate with the rule to hold it against."""
+
+import contextlib
+import dataclasses
+import difflib
+import functools
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
+
+import numpy as np
+
+from arrayopt.conformance import adapters
+from arrayopt.conformance.candidate import Candidate, CannotRunError
+from arrayopt.core import options
+from arrayopt.core.rule import Rule
+from arrayopt.errors import ArrayOptError
+from arrayopt.firstorder import RULES
+
+Form = Literal["dict", "list", "array"]
+
+FORMS: dict[str, Form] = {
+    "dict": "dict", "mapping": "dict", "mutablemapping": "dict",
+    "list": "list", "sequence": "list", "iterable": "list",
+    "ndarray": "array", "array": "array", "arraylike": "array",
+}  # fmt: skip
+"""Annotation of the first parameter, without module and brackets -> the form in which leaves are handed over."""
+
+GENERIC = ("SGD", "Momentum")
+"""Rules whose names are also said of parts of other rules, as in NesterovMomentum: taken if no other is named."""
+
+
+class TargetError(ArrayOptError):
+    """A target is not written as one, does not exist, or cannot be loaded."""
+
+
+class UnknownReferenceError(ArrayOptError):
+    """There is no rule of that name, or a name does not say which rule it claims to follow."""
+
+
+def load(target: str, against: str | Rule | None = None) -> tuple[Candidate, Rule, str]:
+    """Load a target.
+
+    Parameters
+    ----------
+    target : str
+        ``module:attribute``, ``path.py:name``, or ``path.py`` alone if one public class or function is defined there.
+        It names an optimizer class or factory of a framework that has an adapter, a `Candidate`, or anything
+        that `Candidate.from_step` accepts. In the latter the annotation of the first parameter says whether it wants
+        a dict, a list or a single array of leaves; without one they are tried in this order.
+    against : str or Rule, optional
+        The rule that it claims to follow, or its name; by default told from the target's names.
+
+    Returns
+    -------
+    candidate, reference, note : Candidate, Rule, str
+        What is checked, the rule to hold it against, and how that was chosen.
+
+    Raises
+    ------
+    TargetError
+        If the target is not there, is ambiguous, or raises when it is imported.
+    UnknownReferenceError
+        If no rule is named.
+    MissingPeerError
+        If it belongs to a framework that cannot be adapted.
+    """
+    place, attribute = _parted(target)
+    module = _from_file(place) if isinstance(place, Path) else _imported(place)
+    if not attribute:
+        attribute = _only_public(target, module)
+    made = _attribute(target, module, attribute)
+    where = place.stem if isinstance(place, Path) else place
+    reference, note = _reference(against, attribute, where)
+    return _candidate(target, made, reference, _source(place, module)), reference, note
+
+
+def rule_named(name: str) -> Rule:
+    """Return the rule of that name, in any case of letters, at its default hyper-parameters.
+
+    Raises
+    ------
+    UnknownReferenceError
+        If there is none; it names those that are near.
+
+    Examples
+    --------
+    >>> rule_named("adam")
+    Adam(lr=0.001, ...)
+    """
+    known = _known()
+    if _joined(name) in known:
+        return known[_joined(name)]
+    near = difflib.get_close_matches(_joined(name), known, 1)
+    hint = f"did you mean {type(known[near[0]]).__name__}? " if near else ""
+    raise UnknownReferenceError(f"no rule {name!r}; {hint}the rules are {_listed()}")
+
+
+def reference_from_name(name: str) -> Rule:
+    """Return the rule that the name of an optimizer claims, at its default hyper-parameters.
+
+    A rule is named by one or more whole words ("my_adam", "AdamWOptimizer"), else by a part of a word
+    ("fusedadam"). The longest name counts: AdamW before Adam, but "adam_with_decay" is Adam.
+
+    Raises
+    ------
+    UnknownReferenceError
+        If no rule is named.
+
+    Examples
+    --------
+    >>> type(reference_from_name("RMSpropTF")).__name__
+    'RMSProp'
+    """
+    known = _known()
+    words = [w for w in _words(name) if w != "lambda"]  # lamb
+    runs = {"".join(words[i:j]) for i in range(len(words)) for j in range(i + 1, len(words) + 1)}
+    for named in ([n for n in known if n in runs], [n for n in known if any(n in w for w in words)]):
+        if named:
+            return known[max(named, key=lambda n: (type(known[n]).__name__ not in GENERIC, len(n)))]
+    raise UnknownReferenceError(
+        f"the name {name!r} does not say which rule it follows; say it with --against, the rules are {_listed()}"
+    )
+
+
+# Reading the target ----------------------------------------------------------------------------
+
+
+def _parted(target: str) -> tuple[Path | str, str]:
+    """Part a target into file or module, and attribute."""
+    if target.endswith(".py"):
+        return Path(target), ""
+    place, _, attribute = target.rpartition(":")
+    identifiers = all(part.isidentifier() for part in attribute.split("."))
+    if place.endswith(".py") and identifiers:
+        return Path(place), attribute
+    if identifiers and all(part.isidentifier() for part in place.split(".")):
+        return place, attribute
+    hint = ""
+    if ":" not in target and "." in target.strip("."):
+        hint = f"; did you mean {':'.join(target.rsplit('.', 1))}?"
+    raise TargetError(f"a target is module:attribute, path.py:name or path.py, got {target!r}{hint}")
+
+
+def _imported(name: str) -> ModuleType:
+    """Import a module; the current folder counts too, as with ``python -m``."""
+    with _first_on_path(Path.cwd()), _foreign(f"importing {name}"):
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+                raise
+            raise TargetError(
+                f"no module {error.name!r}; install it, or write path.py:name to load from a file"
+            ) from error
+
+
+def _from_file(path: Path) -> ModuleType:
+    """Run a file as a module of a name of its own, able to import its neighbours as under ``python path.py``."""
+    if not path.is_file():
+        raise TargetError(f"no file {str(path)!r}" + (" (it is a folder)" if path.is_dir() else ""))
+    path = path.resolve()
+    name = f"arrayopt_target_{path.stem}_{hashlib.sha256(bytes(path)).hexdigest()[:12]}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:  # never for a name in .py
+        raise TargetError(f"{path} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    before = set(sys.modules)
+    sys.modules[name] = module  # dataclasses look their module up there
+    try:
+        with _first_on_path(path.parent), _foreign(f"importing {path}"):
+            spec.loader.exec_module(module)
+    except TargetError:
+        del sys.modules[name]
+        raise
+    finally:
+        _forget_neighbours(path.parent, before)
+    return module
+
+
+def _forget_neighbours(folder: Path, before: set[str]) -> None:
+    """Forget modules that were imported from a target's folder: the next target may have its own of that name."""
+    tops = {name.partition(".")[0] for name in set(sys.modules) - before} - before
+    ours = {t for t in tops if (folder / f"{t}.py").is_file() or (folder / t).is_dir()}
+    for name in [n for n in sys.modules if n.partition(".")[0] in ours]:
+        file = getattr(sys.modules[name], "__file__", None)
+        if file is None or folder in Path(file).parents:
+            del sys.modules[name]
+
+
+@contextlib.contextmanager
+def _first_on_path(folder: Path) -> Iterator[None]:
+    sys.path.insert(0, str(folder))
+    importlib.invalidate_caches()  # files may be younger than the listing of their folder
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError):
+            sys.path.remove(str(folder))
+
+
+@contextlib.contextmanager
+def _foreign(what: str) -> Iterator[None]:
+    """Turn whatever foreign code raises, or its wish to end the program, into a TargetError."""
+    try:
+        yield
+    except TargetError:
+        raise
+    except SyntaxError as error:
+        raise TargetError(f"{what}: line {error.lineno} is no valid Python: {error.msg}") from error
+    except (Exception, SystemExit) as error:
+        raise TargetError(f"{what} raised {type(error).__name__}: {error}") from error
+
+
+def _only_public(target: str, module: ModuleType) -> str:
+    """Return the name of the one public class or function that is defined in a module."""
+    classes_and_functions = {n: x for n, x in vars(module).items() if inspect.isclass(x) or inspect.isfunction(x)}
+    own = [n for n, x in classes_and_functions.items() if not n.startswith("_") and x.__module__ == module.__name__]
+    names: list[str] = [n for n in getattr(module, "__all__", own) if callable(getattr(module, n, None))]
+    if len(names) == 1:
+        return names[0]
+    if not names:
+        raise TargetError(f"{target} defines no public class or function")
+    raise TargetError(f"{target} defines {len(names)}; say which: {', '.join(f'{target}:{n}' for n in names)}")
+
+
+def _attribute(target: str, module: ModuleType, attribute: str) -> Any:
+    try:
+        return functools.reduce(getattr, attribute.split("."), module)
+    except AttributeError as error:
+        public = [n for n in vars(module) if not n.startswith("_")]
+        near = difflib.get_close_matches(attribute, public, 1, cutoff=0.5)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise TargetError(f"{target.rpartition(':')[0]} has no {attribute!r}{hint}") from error
+
+
+def _source(place: Path | str, module: ModuleType) -> str:
+    if isinstance(place, Path):
+        return str(place)
+    package = place.partition(".")[0]
+    return " ".join(filter(None, (package, str(getattr(sys.modules.get(package, module), "__version__", "")))))
+
+
+# Choosing the rule -----------------------------------------------------------------------------
+
+
+def _reference(against: str | Rule | None, attribute: str, where: str) -> tuple[Rule, str]:
+    if isinstance(against, Rule):
+        return against, "the reference was given"
+    if against is not None:
+        return rule_named(against), "the reference was given"
+    for what, name in (("name", attribute), ("module", where)):
+        with contextlib.suppress(UnknownReferenceError):
+            rule = reference_from_name(name)
+            return rule, f"reference {type(rule).__name__} told from the {what} {name!r}"
+    return reference_from_name(f"{where}:{attribute}"), ""  # which raises
+
+
+def _known() -> dict[str, Rule]:
+    """Return the rules by their names in small letters, at their defaults; a rule that needs an argument is left out."""
+    required = dataclasses.MISSING
+    makers: list[Callable[[], Rule]] = [
+        cls
+        for cls in RULES
+        if all(f.default is not required or f.default_factory is not required for f in dataclasses.fields(cls))
+    ]
+    rules = [make() for make in makers]
+    return {type(rule).__name__.lower(): rule for rule in rules}
+
+
+def _listed() -> str:
+    return ", ".join(type(rule).__name__ for rule in _known().values())
+
+
+def _joined(name: str) -> str:
+    return "".join(_words(name))
+
+
+def _words(name: str) -> list[str]:
+    """Part a name at underscores, other signs and humps: "AdamWOptimizer" -> adam, w, optimizer."""
+    return [w.lower() for w in re.findall(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+", name)]
+
+
+# Making the candidate --------------------------------------------------------------------------
+
+
+def _candidate(target: str, made: Any, reference: Rule, source: str) -> Candidate:
+    if isinstance(made, Candidate):
+        return made
+    if not callable(made):
+        raise TargetError(
+            f"{target} is a {type(made).__name__}, expected a class or a function that makes an optimizer"
+        )
+    adapted = adapters.adapt(made)
+    if adapted is not None:
+        return adapted
+    try:
+        parameters = list(inspect.signature(made).parameters.values())
+    except (TypeError, ValueError) as error:
+        raise TargetError(f"{target} does not tell its parameters: {error}") from error
+    if not parameters or parameters[0].kind is inspect.Parameter.KEYWORD_ONLY:
+        raise TargetError(f"{target} takes no parameters to optimise; expected name(params, lr, ...) with step(grads)")
+    _check_required(target, parameters[1:], reference)
+    candidate = dataclasses.replace(Candidate.from_step(made, name=target), source=source)
+    form = _annotated(parameters[0].annotation) or _tried(candidate, reference)
+    return dataclasses.replace(candidate, tree=form)
+
+
+def _check_required(target: str, parameters: list[inspect.Parameter], reference: Rule) -> None:
+    """Raise if something has no default that the reference has no number for."""
+    known = options.numbers(type(reference))
+    variadic = inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD
+    missing = [p.name for p in parameters if p.default is p.empty and p.kind not in variadic and p.name not in known]
+    if missing:
+        raise TargetError(
+            f"{target} wants {', '.join(missing)}, which {type(reference).__name__} does not have; give a default, "
+            f"or call it by the name of the rule's: {', '.join(known)}"
+        )
+
+
+def _annotated(annotation: Any) -> Form | None:
+    """Read the form of the leaves from the annotation of the first parameter."""
+    text = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", str(annotation))
+    found = re.match(r"[\w.]+", text)
+    return FORMS.get(found[0].rpartition(".")[2].lower()) if found else None
+
+
+def _tried(candidate: Candidate, reference: Rule) -> Form:
+    """Return the first form of the leaves in which a step runs; "dict" if there is none, for the report to say why."""
+    numbers = {k: getattr(reference, k) for k in options.numbers(type(reference))}
+    leaves = {"a": np.ones((4, 3)), "b": np.ones((3, 5)), "c": np.ones(6)}
+    forms: tuple[Form, ...] = ("dict", "list", "array")
+    for form in forms:
+        given = {"a": leaves["a"]} if form == "array" else leaves
+        with contextlib.suppress(CannotRunError):
+            dataclasses.replace(candidate, tree=form).start(given, numbers).step(given)
+            return form
+    return "dict"
