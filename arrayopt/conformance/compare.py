@@ -141,14 +141,14 @@ def distance(probe: Probe, path: list[Arrays], expected: list[Arrays]) -> float:
 
 
 def bounds(rule: Rule, probe: Probe, dtype: str, scalar_unit: float = DOUBLE) -> list[Arrays]:
-    """Return the rounding bound of every parameter after each step of the probe, computed in `dtype`."""
+    """Return the rounding bound of every parameter after each step in `dtype`; infinite where it is undecided."""
     reader = Rounding(rule, scalar_unit)
     with np.errstate(all="ignore"):
         at = reader.start({k: p.astype(dtype) for k, p in probe.params.items()})
         path = []
         for g in probe.gradients:
             at = reader.step({k: x.astype(dtype) for k, x in g.items()}, at)
-            path.append({k: at.params[k].bound for k in probe.params})
+            path.append({k: np.where(at.params[k].undecided, np.inf, at.params[k].bound) for k in probe.params})
     return path
 
 

@@ -2,7 +2,9 @@
 
 import dataclasses
 import itertools
-from collections.abc import Collection, Iterator
+import math
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
 
 from arrayopt.conformance.candidate import Candidate
 from arrayopt.conformance.compare import Ran, compare, distance, trajectory
@@ -16,6 +18,12 @@ COARSE = 1e-2
 """Relative distance below which a dialect is worth its rounding bound."""
 
 
+LIMIT = 4000
+"""Number of dialects up to which a space is searched whole."""
+DECAY = ("decay", "decay_scale", "decay_point")
+"""The fields that say nothing where there is no weight decay."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Named:
     """What the search found: the dialects that agree in every probe, and all by distance in the first."""
@@ -26,26 +34,46 @@ class Named:
 
 
 def space(reference: Rule, declared: Collection[str] = ()) -> Iterator[Rule]:
-    """Yield the rules that differ from `reference` in dialects and undeclared constants only, itself first."""
+    """Yield the rules that differ from `reference` in dialects and undeclared constants only, itself first.
+
+    Of a space beyond `LIMIT` (Muon's has 10^5 dialects), those that differ from the reference in at most two fields,
+    and those that differ from a preset in at most one.
+    """
     cls = type(reference)
     values = {k: _own_first(getattr(reference, k), v) for k, v in options.dialects(cls).items()}
     for name, others in reference.constants.items():
-        if name in declared:
-            continue
-        values[name] = _own_first(getattr(reference, name), tuple(others))
-    if not callable(reference.weight_decay) and reference.weight_decay == 0:
-        for name in ("decay", "decay_scale", "decay_point"):
+        if name not in declared:
+            values[name] = _own_first(getattr(reference, name), tuple(others))
+    decays = callable(reference.weight_decay) or reference.weight_decay != 0 or "weight_decay" in declared
+    if not decays:
+        for name in DECAY:
             values[name] = values[name][:1]
-    for combination in itertools.product(*values.values()):
-        fields = dict(zip(values, combination, strict=True))
-        if fields["decay"] != "decoupled" and (
-            fields["decay_scale"] != values["decay_scale"][0] or fields["decay_point"] != values["decay_point"][0]
-        ):
-            continue  # these two are read where the decay is decoupled only
+    if math.prod(map(len, values.values())) <= LIMIT:
+        every: Iterator[dict[str, Any]] = (dict(zip(values, v, strict=True)) for v in itertools.product(*values.values()))
+    else:
+        starts = [{k: getattr(cls.preset(name), k) for k in values} for name in cls.presets]
+        every = itertools.chain(_changed({}, values, 0, 2), *(_changed(start, values, 0, 1) for start in starts))
+    seen = set()
+    for fields in every:
+        if fields.get("decay", reference.decay) != "decoupled":  # where these two are not read
+            fields = {k: v for k, v in fields.items() if k not in ("decay_scale", "decay_point")}
         try:
-            yield reference.replace(**fields)
+            rule = reference.replace(**fields)
         except ArrayOptError:
             continue  # a combination that the rule refuses
+        if rule not in seen:
+            seen.add(rule)
+            yield rule
+
+
+def _changed(
+    start: dict[str, Any], values: Mapping[str, tuple[Any, ...]], least: int, most: int
+) -> Iterator[dict[str, Any]]:
+    """Yield `start` with `least` to `most` of its fields at each of their values."""
+    for n in range(least, most + 1):
+        for names in itertools.combinations(values, n):
+            for chosen in itertools.product(*(values[k] for k in names)):
+                yield start | dict(zip(names, chosen, strict=True))
 
 
 def changes(reference: Rule, rule: Rule) -> dict[str, object]:

@@ -42,10 +42,10 @@ class TargetError(ArrayOptError):
 
 
 class UnknownReferenceError(ArrayOptError):
-    """There is no rule of that name, or a name does not say which rule it claims to follow."""
+    """The names of a target do not say which rule it claims to follow."""
 
 
-def load(target: str, against: str | Rule | None = None) -> tuple[Candidate, Rule, str]:
+def load(target: str, against: Rule | None = None) -> tuple[Candidate, Rule, str]:
     """Load a target.
 
     Parameters
@@ -55,13 +55,14 @@ def load(target: str, against: str | Rule | None = None) -> tuple[Candidate, Rul
         It names an optimizer class or factory of a framework that has an adapter, a `Candidate`, or anything
         that `Candidate.from_step` accepts. In the latter the annotation of the first parameter says whether it wants
         a dict, a list or a single array of leaves; without one they are tried in this order.
-    against : str or Rule, optional
-        The rule that it claims to follow, or its name; by default told from the target's names.
+    against : Rule, optional
+        The rule that it claims to follow; by default told from the target's names.
 
     Returns
     -------
     candidate, reference, note : Candidate, Rule, str
-        What is checked, the rule to hold it against, and how that was chosen.
+        What is checked, the rule to hold it against, and how that was chosen; the note also lists the parameters of
+        the candidate that are none of the rule, which no probe can vary.
 
     Raises
     ------
@@ -77,37 +78,24 @@ def load(target: str, against: str | Rule | None = None) -> tuple[Candidate, Rul
     if not attribute:
         attribute = _only_public(target, module)
     made = _attribute(target, module, attribute)
+    if not callable(made) and not isinstance(made, Candidate):
+        raise TargetError(
+            f"{target} is a {type(made).__name__}, expected a class or a function that makes an optimizer"
+        )
     where = place.stem if isinstance(place, Path) else place
     reference, note = _reference(against, attribute, where)
-    return _candidate(target, made, reference, _source(place, module)), reference, note
-
-
-def rule_named(name: str) -> Rule:
-    """Return the rule of that name, in any case of letters, at its default hyper-parameters.
-
-    Raises
-    ------
-    UnknownReferenceError
-        If there is none; it names those that are near.
-
-    Examples
-    --------
-    >>> rule_named("adam")
-    Adam(lr=0.001, ...)
-    """
-    known = _known()
-    if _joined(name) in known:
-        return known[_joined(name)]
-    near = difflib.get_close_matches(_joined(name), known, 1)
-    hint = f"did you mean {type(known[near[0]]).__name__}? " if near else ""
-    raise UnknownReferenceError(f"no rule {name!r}; {hint}the rules are {_listed()}")
+    candidate = _candidate(target, made, reference, _source(place, module))
+    unknown = [name for name in candidate.hyper if name not in options.numbers(type(reference))]
+    if unknown:
+        note += f"; left at their defaults, since {type(reference).__name__} has no such field: {', '.join(unknown)}"
+    return candidate, reference, note
 
 
 def reference_from_name(name: str) -> Rule:
     """Return the rule that the name of an optimizer claims, at its default hyper-parameters.
 
     A rule is named by one or more whole words ("my_adam", "AdamWOptimizer"), else by a part of a word
-    ("fusedadam"). The longest name counts: AdamW before Adam, but "adam_with_decay" is Adam.
+    ("fusedadam"). The longest name counts, of equals the first: AdamW before Adam, but "adam_with_decay" is Adam.
 
     Raises
     ------
@@ -121,10 +109,11 @@ def reference_from_name(name: str) -> Rule:
     """
     known = _known()
     words = [w for w in _words(name) if w != "lambda"]  # lamb
+    start = "".join(words).find
     runs = {"".join(words[i:j]) for i in range(len(words)) for j in range(i + 1, len(words) + 1)}
     for named in ([n for n in known if n in runs], [n for n in known if any(n in w for w in words)]):
         if named:
-            return known[max(named, key=lambda n: (type(known[n]).__name__ not in GENERIC, len(n)))]
+            return known[max(named, key=lambda n: (type(known[n]).__name__ not in GENERIC, len(n), -start(n)))]
     raise UnknownReferenceError(
         f"the name {name!r} does not say which rule it follows; say it with --against, the rules are {_listed()}"
     )
@@ -177,7 +166,7 @@ def _from_file(path: Path) -> ModuleType:
     try:
         with _first_on_path(path.parent), _foreign(f"importing {path}"):
             spec.loader.exec_module(module)
-    except TargetError:
+    except BaseException:
         del sys.modules[name]
         raise
     finally:
@@ -251,11 +240,9 @@ def _source(place: Path | str, module: ModuleType) -> str:
 # Choosing the rule -----------------------------------------------------------------------------
 
 
-def _reference(against: str | Rule | None, attribute: str, where: str) -> tuple[Rule, str]:
-    if isinstance(against, Rule):
-        return against, "the reference was given"
+def _reference(against: Rule | None, attribute: str, where: str) -> tuple[Rule, str]:
     if against is not None:
-        return rule_named(against), "the reference was given"
+        return against, "the reference was given"
     for what, name in (("name", attribute), ("module", where)):
         with contextlib.suppress(UnknownReferenceError):
             rule = reference_from_name(name)
@@ -264,7 +251,7 @@ def _reference(against: str | Rule | None, attribute: str, where: str) -> tuple[
 
 
 def _known() -> dict[str, Rule]:
-    """Return the rules by their names in small letters, at their defaults; a rule that needs an argument is left out."""
+    """Return the rules by name in small letters, at their defaults; one that needs an argument is left out."""
     required = dataclasses.MISSING
     makers: list[Callable[[], Rule]] = [
         cls
@@ -279,10 +266,6 @@ def _listed() -> str:
     return ", ".join(type(rule).__name__ for rule in _known().values())
 
 
-def _joined(name: str) -> str:
-    return "".join(_words(name))
-
-
 def _words(name: str) -> list[str]:
     """Part a name at underscores, other signs and humps: "AdamWOptimizer" -> adam, w, optimizer."""
     return [w.lower() for w in re.findall(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+", name)]
@@ -294,10 +277,6 @@ def _words(name: str) -> list[str]:
 def _candidate(target: str, made: Any, reference: Rule, source: str) -> Candidate:
     if isinstance(made, Candidate):
         return made
-    if not callable(made):
-        raise TargetError(
-            f"{target} is a {type(made).__name__}, expected a class or a function that makes an optimizer"
-        )
     adapted = adapters.adapt(made)
     if adapted is not None:
         return adapted

@@ -115,3 +115,9 @@ def check_number(cls: Any, name: str, value: float, t: int) -> float:
     """Validate what a schedule returned at step t."""
     numbers(cls)[name].check(f"{cls.__name__} at step {t}", name, value)
     return value
+
+
+def check_count(owner: str, name: str, value: Any, least: int = 1) -> None:
+    """Raise OptionError unless `value` is an integer >= `least`."""
+    if type(value) is not int or value < least:
+        raise OptionError(f"{owner}: {name} must be an integer >= {least}, got {value!r}")

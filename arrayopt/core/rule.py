@@ -44,49 +44,17 @@ class Preset:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rule(ABC):
-    r"""Base of every first-order rule; also the home of the weight decay that all of them share.
+class Optimizer(ABC):
+    """Anything that steps: a rule, a `Partition` of the leaves among rules, or a wrapper around either.
 
-    Parameters
-    ----------
-    lr : float or schedule
-        Learning rate :math:`\eta \ge 0`.
-    weight_decay : float or schedule
-        Decay coefficient :math:`\lambda \ge 0`.
-    decay : {"l2", "decoupled", "in_update"}
-        Where the decay enters. "l2": :math:`g \leftarrow g + \lambda\theta` before any moment (torch SGD, Adam).
-        "decoupled": :math:`\theta \leftarrow \theta - s\theta` beside the update (AdamW, arXiv 1711.05101).
-        "in_update": :math:`u \leftarrow u + \lambda\theta` before the rate, a trust ratio or a scale (LAMB,
-        Tiger).
-    decay_scale : {"lr", "independent", "relative", "squared"}
-        The factor s of the decoupled decay. "lr": :math:`\eta\lambda` (torch, optax, Keras, MLX).
-        "independent": :math:`\lambda` (pytorch_optimizer's ``fixed_decay``).
-        "relative": :math:`\lambda\eta/\eta_{peak}` (the AdamW paper's schedule multiplier; lion-pytorch's
-        ``decoupled_weight_decay``). "squared": :math:`\lambda\eta^2/\eta_{peak}` (timm's
-        ``corrected_weight_decay``).
-    lr_peak : float, optional
-        :math:`\eta_{peak}` of the last two; by default the rate at t = 1.
-    decay_point : {"before", "after"}
-        Whether the decoupled decay is taken of the parameter before or after the update.
+    It is plain data: a frozen dataclass whose fields are checked, with all that changes in the `State`.
     """
-
-    lr: Rate
-    weight_decay: NonNegative = 0.0
-    decay: Literal["l2", "decoupled", "in_update"] = "l2"
-    decay_scale: Literal["lr", "independent", "relative", "squared"] = "lr"
-    lr_peak: float | None = None
-    decay_point: Literal["before", "after"] = "before"
-
-    presets: ClassVar[Mapping[str, Preset]] = {}
-    constants: ClassVar[Mapping[str, tuple[float, ...]]] = {}
-    """Numbers that belong to the dialect rather than to the caller, with the values met in frameworks."""
-    inert: ClassVar[Mapping[str, str]] = {}
-    """Dialect fields that cannot change any output, with the reason."""
 
     def __new__(cls, *args: Any, **given: Any) -> Self:
         """Name the options when one is unknown, before the dataclass's own terse error."""
         if args:
-            raise OptionError(f"{cls.__name__}: options are given by name, as in {cls.__name__}(lr=0.01)")
+            first = dataclasses.fields(cls)[0].name
+            raise OptionError(f"{cls.__name__}: options are given by name, as in {cls.__name__}({first}=...)")
         options.check_names(cls, given)
         return super().__new__(cls)
 
@@ -94,77 +62,44 @@ class Rule(ABC):
         """Check every field."""
         options.check_values(self)
 
-    @classmethod
-    @final
-    def preset(cls, framework: str, **hyper: Any) -> Self:
-        """Return the rule as a framework computes it, with its defaults; `hyper` overrides fields.
-
-        Raises
-        ------
-        OptionError
-            If the framework has no such optimizer, or an option is unknown.
-        """
-        if framework not in cls.presets:
-            known = ", ".join(cls.presets) or "none"
-            raise OptionError(f"{cls.__name__}: no preset {framework!r}; the presets are {known}")
-        return cls(**{**cls.presets[framework].fields, **hyper})
-
     @final
     def replace(self, **fields: Any) -> Self:
         """Return the rule with some fields changed."""
         options.check_names(type(self), fields)
         return dataclasses.replace(self, **fields)
 
-    # What a concrete rule writes -------------------------------------------------------------
-
-    def slots(self, leaf: Leaf) -> Mapping[str, float | Slot]:
-        """Return the slots of a leaf: name -> fill value or `Slot`."""
-        return {}
-
-    def scalars(self, h: SimpleNamespace, t: int, leaf: Leaf) -> Mapping[str, Any]:
-        """Return what `step` reads from `h` beside the hyper-parameters themselves.
-
-        It runs on the host in float64 and is a pure function of its arguments. Floats become arguments of
-        the tape; bools, ints, strings and tuples are static, part of what distinguishes one tape from another.
-        """
-        return {}
+    @abstractmethod
+    def init(self, params: Tree) -> State:
+        """Return the state before the first step."""
 
     @abstractmethod
-    def step(self, *args: Any, **slots: Any) -> tuple[Array, dict[str, Array | None]]:
-        """Return the new parameter and the new slots by name; called as ``step(xp, h, g, p, **slots)``.
+    def update(self, grads: Tree, state: State, params: Tree) -> tuple[Tree, State]:
+        """Take one step and return new parameters and the new state; nothing that is passed in is changed."""
 
-        `xp` is the array namespace, `h` holds the numbers of this step, `g` and `p` are gradient and parameter. Each
-        rule names its slots as keyword arguments, with the default None for those that a dialect does without.
-        """
+    @final
+    def checked(
+        self, grads: Tree, state: State, params: Tree
+    ) -> tuple[dict[str, Array], Any, dict[str, Array], Namespace]:
+        """Check what every `update` is given; return leaves, structure, gradients by path and the namespace."""
+        leaves, spec = trees.flatten(params, "params")
+        gradients = trees.match(grads, "grads", leaves, spec)
+        if not isinstance(state, State):
+            raise LeafError(f"state: expected what {type(self).__name__}.init returned, got a {type(state).__name__}")
+        flat = {f"{s}/{path}": x for s, by in state.slots.items() for path, x in by.items()}
+        xp = trees.common_namespace(params=leaves, grads=gradients, state=flat)
+        trees.check_real(leaves, xp)
+        if any("jax" in type(x).__module__ for x in leaves.values()):
+            register_with_jax()
+        return leaves, spec, gradients, xp
 
+
+@dataclass(frozen=True, kw_only=True)
+class PerLeaf(Optimizer):
+    """An optimizer that steps each leaf by itself, by the rule in charge of it: a `Rule` or a `Partition`."""
+
+    @abstractmethod
     def for_leaf(self, leaf: Leaf) -> "Rule":
-        """Return the rule in charge of a leaf; only `Partition` answers anything but itself."""
-        return self
-
-    # What concrete rules share ---------------------------------------------------------------
-
-    def l2(self, h: SimpleNamespace, g: Array, p: Array) -> Array:
-        """Add weight decay to the gradient, where it enters as "l2"."""
-        return g + h.weight_decay * p if h.decays and self.decay == "l2" else g
-
-    def inside(self, h: SimpleNamespace, u: Array, p: Array) -> Array:
-        """Add weight decay to the update, where it enters as "in_update"."""
-        return u + h.weight_decay * p if h.decays and self.decay == "in_update" else u
-
-    def outside(self, h: SimpleNamespace, p: Array, d: Array) -> Array:
-        """Subtract the displacement `d`, and the decay of the parameter where it is "decoupled"."""
-        if not h.decays or self.decay != "decoupled":
-            return p - d
-        if self.decay_point == "before":
-            return p - h.shrink * p - d
-        p = p - d
-        return p - h.shrink * p
-
-    def descend(self, h: SimpleNamespace, p: Array, u: Array) -> Array:
-        """Move `p` against the update `u` by the learning rate, with the decay that enters there."""
-        return self.outside(h, p, h.lr * self.inside(h, u, p))
-
-    # What callers use ------------------------------------------------------------------------
+        """Return the rule in charge of a leaf."""
 
     @final
     def init(self, params: Tree) -> State:
@@ -221,20 +156,12 @@ class Rule(ABC):
                 slots[slot][path] = x
         return trees.unflatten(spec, after), State(t, slots)
 
-    # What readers use ------------------------------------------------------------------------
-
     @final
     def matched(
         self, grads: Tree, state: State, params: Tree
     ) -> tuple[dict[str, Array], Any, dict[str, Array], Namespace]:
-        """Check the arguments of `update`; return leaves, structure, gradients by path and the namespace."""
-        leaves, spec = trees.flatten(params, "params")
-        gradients = trees.match(grads, "grads", leaves, spec)
-        if not isinstance(state, State):
-            raise LeafError(f"state: expected what {type(self).__name__}.init returned, got a {type(state).__name__}")
-        flat = {f"{s}/{path}": x for s, by in state.slots.items() for path, x in by.items()}
-        xp = trees.common_namespace(params=leaves, grads=gradients, state=flat)
-        trees.check_real(leaves, xp)
+        """Check the arguments of `update`, slots included, and return what `checked` returns."""
+        leaves, spec, gradients, xp = self.checked(grads, state, params)
         for path, p in leaves.items():
             leaf = trees.describe(path, p)
             expected, got = self.for_leaf(leaf).slot_shapes(leaf), state.at(path)
@@ -253,9 +180,115 @@ class Rule(ABC):
                         f"state: slot {slot!r} of {label(path)} has dtype {trees.dtype_name(got[slot])}, "
                         f"expected {leaf.dtype}"
                     )
-        if "jax" in type(next(iter(leaves.values()))).__module__:
-            register_with_jax()
         return leaves, spec, gradients, xp
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule(PerLeaf):
+    r"""Base of every first-order rule; also the home of the weight decay that all of them share.
+
+    Parameters
+    ----------
+    lr : float or schedule
+        Learning rate :math:`\eta \ge 0`.
+    weight_decay : float or schedule
+        Decay coefficient :math:`\lambda \ge 0`.
+    decay : {"l2", "decoupled", "in_update"}
+        Where the decay enters. "l2": :math:`g \leftarrow g + \lambda\theta` before any moment (torch SGD, Adam).
+        "decoupled": :math:`\theta \leftarrow \theta - s\theta` beside the update (AdamW, arXiv 1711.05101).
+        "in_update": :math:`u \leftarrow u + \lambda\theta` before the rate, a trust ratio or a scale (LAMB,
+        Tiger).
+    decay_scale : {"lr", "independent", "relative", "squared"}
+        The factor s of the decoupled decay. "lr": :math:`\eta\lambda` (torch, optax, Keras, MLX).
+        "independent": :math:`\lambda` (pytorch_optimizer's ``fixed_decay``).
+        "relative": :math:`\lambda\eta/\eta_{peak}` (the AdamW paper's schedule multiplier; lion-pytorch's
+        ``decoupled_weight_decay``). "squared": :math:`\lambda\eta^2/\eta_{peak}` (timm's
+        ``corrected_weight_decay``).
+    lr_peak : float, optional
+        :math:`\eta_{peak}` of the last two; by default the rate at t = 1.
+    decay_point : {"before", "after"}
+        Whether the decoupled decay is taken of the parameter before or after the update.
+    """
+
+    lr: Rate
+    weight_decay: NonNegative = 0.0
+    decay: Literal["l2", "decoupled", "in_update"] = "l2"
+    decay_scale: Literal["lr", "independent", "relative", "squared"] = "lr"
+    lr_peak: float | None = None
+    decay_point: Literal["before", "after"] = "before"
+
+    presets: ClassVar[Mapping[str, Preset]] = {}
+    constants: ClassVar[Mapping[str, tuple[float, ...]]] = {}
+    """Numbers that belong to the dialect rather than to the caller, with the values met in frameworks."""
+    inert: ClassVar[Mapping[str, str]] = {}
+    """Dialect fields that cannot change any output, with the reason."""
+
+    @classmethod
+    @final
+    def preset(cls, framework: str, **hyper: Any) -> Self:
+        """Return the rule as a framework computes it, with its defaults; `hyper` overrides fields.
+
+        Raises
+        ------
+        OptionError
+            If the framework has no such optimizer, or an option is unknown.
+        """
+        if framework not in cls.presets:
+            known = ", ".join(cls.presets) or "none"
+            raise OptionError(f"{cls.__name__}: no preset {framework!r}; the presets are {known}")
+        return cls(**{**cls.presets[framework].fields, **hyper})
+
+    # What a concrete rule writes -------------------------------------------------------------
+
+    def slots(self, leaf: Leaf) -> Mapping[str, float | Slot]:
+        """Return the slots of a leaf: name -> fill value or `Slot`."""
+        return {}
+
+    def scalars(self, h: SimpleNamespace, t: int, leaf: Leaf) -> Mapping[str, Any]:
+        """Return what `step` reads from `h` beside the hyper-parameters themselves.
+
+        It runs on the host in float64 and is a pure function of its arguments. Floats become arguments of
+        the tape; bools, ints, strings and tuples are static, part of what distinguishes one tape from another.
+        """
+        return {}
+
+    @abstractmethod
+    def step(self, *args: Any, **slots: Any) -> tuple[Array, dict[str, Array | None]]:
+        """Return the new parameter and the new slots by name; called as ``step(xp, h, g, p, **slots)``.
+
+        `xp` is the array namespace, `h` holds the numbers of this step, `g` and `p` are gradient and parameter. Each
+        rule names its slots as keyword arguments, with the default None for those that a dialect does without.
+        """
+
+    @final
+    def for_leaf(self, leaf: Leaf) -> "Rule":
+        """Return the rule itself, which is in charge of every leaf."""
+        return self
+
+    # What concrete rules share ---------------------------------------------------------------
+
+    def l2(self, h: SimpleNamespace, g: Array, p: Array) -> Array:
+        """Add weight decay to the gradient, where it enters as "l2"."""
+        return g + h.weight_decay * p if h.decays and self.decay == "l2" else g
+
+    def inside(self, h: SimpleNamespace, u: Array, p: Array) -> Array:
+        """Add weight decay to the update, where it enters as "in_update"."""
+        return u + h.weight_decay * p if h.decays and self.decay == "in_update" else u
+
+    def outside(self, h: SimpleNamespace, p: Array, d: Array) -> Array:
+        """Subtract the displacement `d`, and the decay of the parameter where it is "decoupled"."""
+        if not h.decays or self.decay != "decoupled":
+            return p - d
+        if self.decay_point == "before":
+            return p - h.shrink * p - d
+        p = p - d
+        return p - h.shrink * p
+
+    def descend(self, h: SimpleNamespace, p: Array, u: Array) -> Array:
+        """Move `p` against the update `u` by the learning rate, with the decay that enters there."""
+        return self.outside(h, p, h.lr * self.inside(h, u, p))
+
+    # What readers use ------------------------------------------------------------------------
 
     @final
     def on_leaf(

@@ -284,7 +284,7 @@ class _Guard:
             raise TraceError(
                 f"{type(rule).__name__}.step reads self.{name}; read h.{name}, which has the value of this step"
             )
-        static = inspect.getattr_static(rule, name)
+        static = inspect.getattr_static(type(rule), name, None)
         if inspect.isfunction(static):
             return types.MethodType(static, self)
         return getattr(rule, name)

@@ -61,6 +61,8 @@ def describe(path: str, x: Array) -> Leaf:
 def flatten(tree: Tree, what: str) -> tuple[dict[str, Array], Any]:
     """Return the leaves of `tree` by path, and its structure for `unflatten`."""
     paths, leaves, spec = optree.tree_flatten_with_path(tree)
+    if not leaves:
+        raise LeafError(f"{what}: the tree has no leaves; expected at least one array")
     named = dict(zip(("/".join(map(str, p)) for p in paths), leaves, strict=True))
     if len(named) != len(leaves):
         raise LeafError(f"{what}: two leaves have the same path; a key that contains '/' clashes with a nested one")
@@ -96,7 +98,7 @@ def check_like(what: str, path: str, x: Array, p: Array) -> None:
     """Raise unless `x` has the shape and dtype of the parameter `p`."""
     if tuple(x.shape) != tuple(p.shape):
         raise LeafError(f"{what}: {label(path)} has shape {tuple(x.shape)}, expected {tuple(p.shape)}")
-    if x.dtype != p.dtype:
+    if dtype_name(x) != dtype_name(p):  # names, for dtypes of two libraries do not compare
         raise LeafError(
             f"{what}: {label(path)} has dtype {dtype_name(x)}, expected {dtype_name(p)} like the parameter; cast it"
         )
@@ -115,8 +117,6 @@ def check_real(leaves: Mapping[str, Array], xp: Namespace) -> None:
 def common_namespace(**trees: Mapping[str, Array]) -> Namespace:
     """Return the one namespace of all leaves of the named flat trees; name the first leaf that strays."""
     every = [(what, path, x) for what, leaves in trees.items() for path, x in leaves.items()]
-    if not every:
-        raise LeafError(f"{next(iter(trees))}: the tree has no leaves; expected at least one array")
     try:
         return namespace(*(x for _, _, x in every))
     except BackendError as error:

@@ -37,7 +37,14 @@ class AdamStep(Rule):
         return {"bc1": bc1, "bc2": bc2} | eps_under_and_beside(self.eps_place, h.eps, bc2, h.eps_root)
 
     def step(
-        self, xp: Namespace, h: SimpleNamespace, g: Array, p: Array, m: Array, v: Array, vmax: Array | None = None
+        self,
+        xp: Namespace,
+        h: SimpleNamespace,
+        g: Array,
+        p: Array,
+        m: Array,
+        v: Array,
+        vmax: Array | None = None,
     ) -> tuple[Array, dict[str, Array | None]]:
         """Kingma and Ba, algorithm 1; Reddi et al., algorithm 2 for the maximum."""
         g = self.l2(h, g, p)
@@ -118,7 +125,11 @@ class Adam(AdamStep):
         "paper": Preset("arXiv 1412.6980, algorithm 1", {}),
         "torch": Preset("torch.optim.Adam 2.13.0", {}),
         "optax": Preset("optax.adam 0.2.8", {"amsgrad": "none"}),
-        "keras": Preset("keras.optimizers.Adam 3.15.1", {"eps": 1e-7, "eps_place": "hat", "decay": "decoupled"}),
+        "keras": Preset(
+            "keras.optimizers.Adam 3.15.1", {"eps": 1e-7, "eps_place": "hat", "decay": "decoupled"}
+        ),
         "mlx": Preset("mlx.optimizers.Adam 0.32.4", {"bias_correction": "none"}),
         "tinygrad": Preset("tinygrad.nn.optim.Adam 0.14.0", {}),
+        "sklearn": Preset("sklearn.neural_network._stochastic_optimizers.AdamOptimizer 1.9.1", {"eps_place": "hat"}),
+        "autograd": Preset("autograd.misc.optimizers.adam 1.9.1", {}),
     }

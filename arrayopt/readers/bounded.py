@@ -4,8 +4,8 @@ Every array is a triple (value, bound, low): the value computed in the leaf's dt
 distance to what exact arithmetic would give, and a proven lower bound of that exact value, which keeps
 a divisor such as sqrt(v) + eps from looking as if it might vanish. Bounds grow by half a unit in the last
 place at each operation (running error analysis: Wilkinson; Higham, Accuracy and Stability of Numerical
-Algorithms, section 3.3). Where a sign or a comparison hangs on rounding, or a number overflows, the bound is
-infinite: the element is undecided.
+Algorithms, section 3.3). Where a number overflows its bound is infinite. Where a sign or a comparison hangs on
+rounding the bound covers both sides of the switch, and the element is marked as undecided.
 
 The file is long because it holds one function for each operation of the tape.
 """
@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from arrayopt.backend import Array
-from arrayopt.core.tape import host_value
+from arrayopt.backend import Array, namespace
+from arrayopt.core.tape import ELEMENTWISE, host_value
 from arrayopt.errors import TraceError
 
 DOUBLE, SINGLE = 2.0**-53, 2.0**-24
@@ -33,9 +33,11 @@ class Bounded:
 
     value: Array
     bound: Array
-    """At least the distance to the exact result; infinite where that is undecided."""
+    """At least the distance to the exact result; infinite where the value overflowed."""
     low: Array
     """At most the exact result."""
+    switched: Array = np.False_
+    """Where a sign or a comparison that hangs on rounding went into the element."""
 
     __array_ufunc__ = None
 
@@ -46,9 +48,17 @@ class Bounded:
         return cls(x, np.zeros(x.shape), wide)
 
     @property
+    def undecided(self) -> Array:
+        """Where the value says nothing: it overflowed, or hangs on a switch."""
+        return np.broadcast_to(self.switched, self.value.shape) | ~np.isfinite(self.bound)
+
+    @property
     def mT(self) -> Bounded:
         """The matrix transpose."""
-        return Bounded(*(np.swapaxes(x, -1, -2) for x in (self.value, self.bound, self.low)))
+        return self._moved(lambda x: np.swapaxes(x, -1, -2))
+
+    def _moved(self, move: Callable[[Array], Array]) -> Bounded:
+        return Bounded(*(move(np.broadcast_to(x, self.value.shape)) for x in (self.value, self.bound, self.low, self.switched)))
 
 
 @dataclass(frozen=True)
@@ -133,7 +143,8 @@ def _abs(x: Bounded) -> Bounded:
 def _sign(x: Bounded) -> Bounded:
     z = np.asarray(np.sign(x.value))
     undecided = (np.abs(x.value) <= x.bound) & (x.bound > 0)
-    return _bounded(z, np.where(undecided, np.inf, 0.0), np.full(z.shape, -1.0))
+    # at most two apart; one where the value is zero
+    return _switched(_bounded(z, np.where(undecided, 1.0 + np.abs(z), 0.0), np.full(z.shape, -1.0)), undecided)
 
 
 def _larger(x: Bounded, y: Bounded) -> Bounded:
@@ -150,8 +161,15 @@ def _smaller(x: Bounded, y: Bounded) -> Bounded:
 
 def _where(c: Truth, x: Bounded, y: Bounded) -> Bounded:
     z = np.asarray(np.where(c.value, x.value, y.value))
-    bound = np.where(c.undecided, np.inf, np.where(c.value, x.bound, y.bound))
-    return _bounded(z, bound, np.where(c.value, x.low, y.low))
+    gap = np.abs(x.value.astype(np.float64) - y.value.astype(np.float64))
+    either = gap + np.maximum(x.bound, y.bound)
+    bound = np.where(c.undecided, either, np.where(c.value, x.bound, y.bound))
+    low = np.where(c.undecided, np.minimum(x.low, y.low), np.where(c.value, x.low, y.low))
+    return _switched(_bounded(z, bound, low), c.undecided)
+
+
+def _switched(x: Bounded, where: Array) -> Bounded:
+    return Bounded(x.value, x.bound, x.low, where)
 
 
 def _smooth(f: Callable[[Array], Array], slope: Callable[[Array], Array]) -> Callable[[Bounded], Bounded]:
@@ -175,7 +193,7 @@ def _compare(f: Callable[[Array, Array], Array]) -> Callable[[Bounded, Bounded],
 
 
 def _test(f: Callable[[Array], Array]) -> Callable[[Bounded], Truth]:
-    return lambda x: Truth(np.asarray(f(x.value)), np.asarray(np.isinf(x.bound) & np.isfinite(x.value)))
+    return lambda x: Truth(np.asarray(f(x.value)), np.isinf(x.bound))  # a NaN that came in is exact, one that arose is not
 
 
 def _logic(f: Callable[..., Array]) -> Callable[..., Truth]:
@@ -234,7 +252,7 @@ def _matmul(x: Bounded, y: Bounded) -> Bounded:
 
 
 def _reshape(x: Bounded, shape: tuple[int, ...]) -> Bounded:
-    return Bounded(*(a.reshape(shape) for a in (x.value, x.bound, x.low)))
+    return x._moved(lambda a: a.reshape(shape))
 
 
 OPERATIONS: Mapping[str, Callable[..., Any]] = {
@@ -261,7 +279,15 @@ def _record(name: str, *args: Any, **attrs: Any) -> Any:
     if not arrays:
         return _on_host(name, *args)
     dtype = next((a.value.dtype for a in arrays if isinstance(a, Bounded)), np.dtype(np.float64))
-    return OPERATIONS[name](*(_meet(a, dtype) for a in args), **attrs)
+    z = OPERATIONS[name](*(_meet(a, dtype) for a in args), **attrs)
+    if isinstance(z, Bounded) and name in ELEMENTWISE:  # a reduction or product takes up the bound of both sides
+        switched = [a.switched for a in arrays if isinstance(a, Bounded) and np.any(a.switched)]
+        if name == "where" and switched:  # only the branch that was taken counts
+            c, x, y = args
+            switched = [np.where(c.value, getattr(x, "switched", False), getattr(y, "switched", False))]
+        for s in switched:
+            z = _switched(z, z.switched | s)
+    return z
 
 
 def _meet(x: Any, dtype: Any) -> Any:
@@ -300,13 +326,20 @@ class _Namespace:
 
     def record_helper(
         self, helper: Callable[..., Any], shape: Any, args: tuple[Any, ...], static: Mapping[str, Any]
-    ) -> Any:
-        """Bound an opaque helper by its own `bounded` form."""
-        if not hasattr(helper, "bounded"):
-            raise TraceError(
-                f"the helper {helper.__name__} has no error bound; give it one with `{helper.__name__}.bounded`"
-            )
-        return helper.bounded(*args, **static)
+    ) -> Bounded:
+        """Bound an opaque helper by its own `error`, which is normwise: the same for every element."""
+        if not hasattr(helper, "error"):
+            raise TraceError(f"the helper {helper.__name__} has no bound of its error; give it the attribute `error`")
+        x, *rest = args
+        numbers = [a.value if isinstance(a, Scalar) else a for a in rest]
+        xp, wide = namespace(x.value), x.value.astype(np.float64)
+        z, exact = helper(xp, x.value, *numbers, **static), helper(xp, wide, *numbers, **static)
+        unit = float(np.finfo(z.dtype).eps) / 2
+        own = helper.error(wide, *numbers, unit=unit, **static) + float(np.linalg.norm(_half(z)))
+        if not np.linalg.norm(z - exact) <= own:  # something overflowed inside
+            return _bounded(z, np.full(z.shape, np.inf), np.full(z.shape, -np.inf))
+        bound = helper.error(wide, *numbers, norm_of_error=float(np.linalg.norm(x.bound)), unit=unit, **static)
+        return _bounded(z, bound + _half(z), np.full(z.shape, -np.inf))
 
 
 NAMESPACE = _Namespace()

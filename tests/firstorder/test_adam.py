@@ -79,6 +79,4 @@ def test_hat_is_paper_with_eps_divided_by_the_root_of_the_correction():
 def test_amsgrad_does_nothing_while_the_second_moment_grows(amsgrad):
     gradients = [np.array([float(k)]) for k in range(1, 6)]
     p0 = np.zeros(1)
-    assert_displacements(
-        follow(Adam(amsgrad=amsgrad), p0, gradients), follow(Adam(), p0, gradients), p0
-    )
+    assert_displacements(follow(Adam(amsgrad=amsgrad), p0, gradients), follow(Adam(), p0, gradients), p0)

@@ -5,13 +5,17 @@ factories, and ``peers()``, which lists those that arrayopt has a rule for. A fr
 when its adapter is used.
 """
 
+import dataclasses
+import functools
 import importlib
+import importlib.metadata
 import importlib.util
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
+from arrayopt.conformance.adapters.translation import Options
 from arrayopt.conformance.candidate import Candidate
 from arrayopt.core.rule import Rule
 from arrayopt.errors import MissingPeerError
@@ -74,8 +78,78 @@ def peers(framework: str) -> list[Peer]:
     return found
 
 
+@dataclass(frozen=True)
+class Row:
+    """A line of an adapter's table of peers: one optimizer with its options at chosen values.
+
+    Attributes
+    ----------
+    optimizer : str
+        Its name in the framework's module.
+    rule : type
+        The rule that it claims to follow.
+    fixed : dict
+        Options that are held, by the framework's names.
+    numbers : dict
+        Fields of the rule that are not at the framework's default, which would make it another rule.
+    dialect : dict
+        Fields in which it differs from the framework's preset of the rule.
+    """
+
+    optimizer: str
+    rule: type[Rule]
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    dialect: Mapping[str, Any] = field(default_factory=dict)
+
+
+def listed(
+    framework: str, module: Any, rows: Iterable[Row], names: Mapping[str, str], candidate: Callable[..., Candidate]
+) -> list[Peer]:
+    """Turn the table of a framework into peers.
+
+    The reference of a row is the published rule, which is the rule's class without any dialect, at the numbers that
+    the framework has as defaults. A default that belongs to the dialect, such as an accumulator that starts at 0.1,
+    is held fixed for the search to find.
+    """
+    found = []
+    for row in rows:
+        target = getattr(module, row.optimizer)
+        options = Options(target, names, row.fixed)
+        known = {f.name for f in dataclasses.fields(row.rule)}
+        defaults = {e.field: e.default for e in options.entries if e.default is not None and e.field in known}
+        own = {k for k in row.rule.constants if k in defaults and defaults[k] != getattr(row.rule(), k) and k not in row.numbers}
+        held = {e.option: options.signature[e.option] for e in options.entries if e.field in own}
+        numbers = {k: x for k, x in defaults.items() if k not in own} | dict(row.numbers)
+        shown = {**options.arguments(row.numbers), **row.fixed}
+        name = f"{module.__name__}.{row.optimizer}{_call(shown)}"
+        adapted = candidate(target, **{**row.fixed, **held})
+        preset = row.rule.preset(framework, **row.numbers, **row.dialect) if framework in row.rule.presets else None
+        found.append(Peer(name, dataclasses.replace(adapted, name=name), row.rule(**numbers), preset))
+    return found
+
+
+def named(target: Callable[..., Any], fixed: Mapping[str, Any]) -> str:
+    """Return what a report calls an optimizer that was not found in a table."""
+    inner = target.func if isinstance(target, functools.partial) else target
+    name = getattr(inner, "__qualname__", type(inner).__name__)
+    return f"{getattr(inner, '__module__', '')}.{name}".lstrip(".") + _call(fixed)
+
+
+def release(package: str) -> str:
+    """Return the name and release of an installed package."""
+    distribution = {"sklearn": "scikit-learn"}.get(package, package)
+    return f"{distribution} {importlib.metadata.version(distribution)}"
+
+
+def _call(options: Mapping[str, Any]) -> str:
+    return f"({', '.join(f'{k}={v!r}' for k, v in options.items())})" if options else ""
+
+
 def _framework_of(target: Callable[..., Any]) -> str | None:
     """Find the framework that an optimizer builds on: where it is defined, or where a base class of it is."""
+    if isinstance(target, functools.partial):
+        return _framework_of(target.func)
     for cls in getattr(target, "__mro__", (target,)):
         package = getattr(cls, "__module__", "").split(".")[0]
         if package in FRAMEWORKS:

@@ -1,0 +1,52 @@
+"""The dtypes in which matrix helpers compute, and the attribute that bounds their errors."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from array_api_compat import is_jax_namespace
+
+from arrayopt.backend import Array, Namespace
+from arrayopt.core.trees import dtype_name
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+UNITS = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
+"""Unit roundoffs."""
+
+
+def with_error(bound: Callable[..., float]) -> Callable[[F], F]:
+    """Give a helper ``f(xp, x, *numbers, **static)`` the attribute ``error``.
+
+    It is called as ``f.error(x, *numbers, norm_of_error=e, unit=u, **static)``, with x in float64, and bounds the
+    Frobenius norm of the change of ``f(x)`` when x is wrong by at most `e` in the Frobenius norm and the arithmetic
+    of `f` has the unit roundoff `u` (default 0: exact).
+    """
+
+    def wrap(helper: F) -> F:
+        setattr(helper, "error", bound)  # noqa: B010
+        return helper
+
+    return wrap
+
+
+def at_least_single(xp: Namespace, x: Array) -> Array:
+    """Return float16 as float32: sums of squares leave the range of float16, and LAPACK knows no such dtype."""
+    return xp.astype(x, xp.float32) if dtype_name(x) == "float16" else x
+
+
+def widest(xp: Namespace, x: Array) -> Array:
+    """Return `x` in float64, or as it is in JAX, which has no float64 unless told so."""
+    return at_least_single(xp, x) if is_jax_namespace(xp) else xp.astype(x, xp.float64, copy=False)
+
+
+def to_bfloat16(xp: Namespace, x: Array) -> Array:
+    """Round float32 to the nearest bfloat16, ties to even, and keep it as float32.
+
+    Arithmetic alone, since few array libraries have the dtype: adding a number 2^16 times as large as the leading bit
+    of x leaves 8 bits of x. The leading bit is that of Rump, Ogita and Oishi, Accurate floating-point summation, part
+    I (2008), algorithm 3.6. A compiler that contracts a * b - c into one operation breaks it.
+    """
+    q = (2.0**23 + 1) * x
+    lead = xp.abs(q - (1 - 2.0**-24) * q)
+    shift = (1.5 * 2.0**16) * lead
+    return (x + shift) - shift

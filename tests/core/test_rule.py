@@ -1,0 +1,237 @@
+"""Rule: options, trees, states, and clear errors that leave everything as it was."""
+
+import copy
+import pickle
+
+import numpy as np
+import optree
+import pytest
+
+import arrayopt
+from arrayopt import Adam, AdamW, LeafError, Momentum, OptionError, State
+from arrayopt.core.rule import Rule
+from arrayopt.core.schedules import PiecewiseLinear
+from arrayopt.core.trees import Leaf
+
+PARAMS = {"layer1": {"w": np.ones((2, 2)), "b": np.ones(2)}, "scale": np.ones(())}
+GRADS = optree.tree_map(np.ones_like, PARAMS)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"learning_rate": 0.1}, r"Adam: unknown option 'learning_rate'; .*the options are lr, "),
+        ({"beta": 0.9}, r"did you mean 'beta2'|did you mean 'beta1'"),
+        ({"lr": -1.0}, r"Adam: lr must be a finite number >= 0, got -1.0"),
+        ({"lr": float("nan")}, r"Adam: lr must be a finite number >= 0, got nan"),
+        ({"lr": float("inf")}, r"Adam: lr must be a finite number >= 0, got inf"),
+        ({"lr": "0.1"}, r"Adam: lr must be a number or a schedule .*, got '0.1'"),
+        ({"lr": True}, r"Adam: lr must be a number or a schedule"),
+        ({"beta1": 1.0}, r"Adam: beta1 must be a number in \[0, 1\), got 1.0"),
+        ({"beta2": -0.1}, r"Adam: beta2 must be a number in \[0, 1\), got -0.1"),
+        ({"eps_place": "inside"}, r"Adam: eps_place must be one of 'paper', 'hat', .*, got 'inside'"),
+        ({"decay": "adamw"}, r"Adam: decay must be one of 'l2', 'decoupled', 'in_update', got 'adamw'"),
+    ],
+)
+def test_a_bad_option_is_refused_by_name(options, said):
+    with pytest.raises(OptionError, match=said):
+        Adam(**options)
+    with pytest.raises(OptionError, match=said):
+        Adam().replace(**options)
+
+
+def test_options_are_given_by_name():
+    with pytest.raises(OptionError, match="by name"):
+        Adam(0.1)
+
+
+def test_numbers_become_python_floats():
+    rule = Adam(lr=np.float64(0.5), beta1=0)
+    assert type(rule.lr) is float
+    assert type(rule.beta1) is float
+
+
+def test_a_schedule_is_checked_when_it_is_asked():
+    rule = Adam(lr=lambda t: -1.0)
+    with pytest.raises(OptionError, match="Adam at step 1: lr must be"):
+        rule.update(np.ones(1), rule.init(np.ones(1)), np.ones(1))
+
+
+def test_a_rule_is_data():
+    rule = AdamW(lr=0.5, weight_decay=0.1)
+    assert rule == AdamW(lr=0.5, weight_decay=0.1)
+    assert hash(rule) == hash(copy.copy(rule))
+    assert pickle.loads(pickle.dumps(rule)) == rule
+    assert rule.replace(lr=0.25).lr == 0.25
+    with pytest.raises(AttributeError):
+        rule.lr = 1.0
+
+
+def test_presets_are_named_and_can_be_overridden():
+    assert Adam.preset("keras").eps == 1e-7
+    assert Adam.preset("keras", eps=1e-3).eps == 1e-3
+    with pytest.raises(OptionError, match="Adam: no preset 'theano'; the presets are paper, torch"):
+        Adam.preset("theano")
+
+
+def spoiled(what):
+    """Parameters, gradients and state of which one thing is wrong."""
+    rule = Adam()
+    params, grads = copy.deepcopy(PARAMS), copy.deepcopy(GRADS)
+    state = rule.init(params)
+    match what:
+        case "missing":
+            del grads["layer1"]["w"]
+        case "extra":
+            grads["layer2"] = np.ones(1)
+        case "shape":
+            grads["layer1"]["w"] = np.ones((2, 1))
+        case "dtype":
+            grads["layer1"]["w"] = np.ones((2, 2), np.float32)
+        case "list":
+            grads["layer1"]["b"] = [1.0, 1.0]
+        case "library":
+            strict = pytest.importorskip("array_api_strict")
+            grads["layer1"]["w"] = strict.ones((2, 2))
+        case "integers":
+            params["layer1"]["w"] = np.ones((2, 2), int)
+        case "state":
+            state = Momentum().init(params)
+        case "slot shape":
+            state.slots["m"]["layer1/w"] = np.ones(3)
+        case "slot dtype":
+            state.slots["m"]["layer1/w"] = np.ones((2, 2), np.float32)
+        case "not a state":
+            state = {"m": 0}
+        case "empty":
+            params = grads = {}
+    return rule, grads, state, params
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ("missing", r"grads: the tree does not match params: it lacks leaf 'layer1/w'"),
+        ("extra", r"it has leaf 'layer2' in excess"),
+        ("shape", r"grads: leaf 'layer1/w' has shape \(2, 1\), expected \(2, 2\)"),
+        ("dtype", r"grads: leaf 'layer1/w' has dtype float32, expected float64 like the parameter; cast it"),
+        ("list", r"grads: the tree does not match params|leaf 'layer1/b/0' is a float, expected an array"),
+        ("library", r"grads: leaf 'layer1/w' is a array_api_strict.*Array, but params leaf 'layer1/b' is a numpy.ndarray"),
+        ("integers", r"params: leaf 'layer1/w' has dtype int64, expected a real floating dtype|grads"),
+        ("state", r"state: leaf 'layer1/b' has the slots \['v'\], expected \['m', 'v'\]; make the state with Adam.init"),
+        ("slot shape", r"state: slot 'm' of leaf 'layer1/w' has shape \(3,\), expected \(2, 2\)"),
+        ("slot dtype", r"state: slot 'm' of leaf 'layer1/w' has dtype float32, expected float64"),
+        ("not a state", r"state: expected what Adam.init returned, got a dict"),
+        ("empty", r"params: the tree has no leaves"),
+    ],
+)
+def test_bad_input_is_refused_by_the_name_of_the_leaf_and_nothing_changes(what, said):
+    rule, grads, state, params = spoiled(what)
+    before = copy.deepcopy((grads, state, params)) if what != "library" else None
+    with pytest.raises(LeafError, match=said):
+        rule.update(grads, state, params)
+    if before is not None:
+        for a, b in zip(optree.tree_leaves(before), optree.tree_leaves((grads, state, params)), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_integer_parameters_are_refused_at_init():
+    with pytest.raises(LeafError, match=r"params: leaf 'n' has dtype int64, expected a real floating dtype"):
+        Adam().init({"n": np.ones(2, int)})
+
+
+def test_an_eps_that_underflows_in_float16_is_refused_at_init():
+    with pytest.raises(LeafError, match=r"leaf 'w' is float16, in which eps=1e-08 underflows to 0"):
+        Adam().init({"w": np.ones(2, np.float16)})
+    Adam(eps=1e-3).init({"w": np.ones(2, np.float16)})
+    Adam(eps=0.0).init({"w": np.ones(2, np.float16)})
+
+
+def test_two_leaves_of_one_path_are_refused():
+    with pytest.raises(LeafError, match="same path"):
+        Adam().init({"a/b": np.ones(1), "a": {"b": np.ones(1)}})
+
+
+def test_update_changes_nothing_that_it_is_given():
+    rule, params = Adam(lr=0.1), copy.deepcopy(PARAMS)
+    state = rule.init(params)
+    rule.update(GRADS, state, params)
+    assert state.t == 0
+    assert all(np.all(x == 0) for leaves in state.slots.values() for x in leaves.values())
+    for a, b in zip(optree.tree_leaves(params), optree.tree_leaves(PARAMS), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_tree_keeps_its_structure():
+    rule, params = Momentum(lr=0.5), [np.ones(2), (np.ones(1), {"x": np.zeros(())})]
+    after, state = rule.update(optree.tree_map(np.ones_like, params), rule.init(params), params)
+    assert optree.tree_structure(after) == optree.tree_structure(params)
+    assert sorted(state.slots["v"]) == ["0", "1/0", "1/1/x"]
+    np.testing.assert_array_equal(after[1][1]["x"], -0.5)
+
+
+def test_a_schedule_moves_the_rate_from_step_one():
+    rule = arrayopt.SGD(lr=PiecewiseLinear(((2, 1.0),)))
+    p, state = np.zeros(1), rule.init(np.zeros(1))
+    seen = []
+    for _ in range(3):
+        q, state = rule.update(np.ones(1), state, p)
+        seen.append(float((p - q)[0]))
+        p = q
+    assert seen == [0.5, 1.0, 1.0]
+
+
+def test_the_scales_of_the_decoupled_decay():
+    """One step of SGD on a zero gradient at t = 2, after the rate fell from 0.5 to 0.25: the decay alone."""
+    expected = {"lr": 0.25 * 0.5, "independent": 0.5, "relative": 0.5 * 0.5, "squared": 0.5 * 0.25 * 0.5}
+    for scale, shrink in expected.items():
+        rule = arrayopt.SGD(lr=lambda t: 0.5 / t, weight_decay=0.5, decay="decoupled", decay_scale=scale)
+        p, g = np.ones(1), np.zeros(1)
+        after, _ = rule.update(g, State(1), p)
+        assert after[0] == 1 - shrink, scale
+        peaked, _ = rule.replace(lr_peak=1.0).update(g, State(1), p)
+        assert peaked[0] == 1 - {"relative": 0.125, "squared": 0.03125}.get(scale, shrink)
+
+
+def test_the_decay_is_taken_before_or_after_the_update():
+    rule = arrayopt.SGD(lr=0.5, weight_decay=0.5, decay="decoupled")
+    before, _ = rule.update(np.ones(1), State(), np.ones(1))
+    after, _ = rule.replace(decay_point="after").update(np.ones(1), State(), np.ones(1))
+    assert (before[0], after[0]) == (0.25, 0.375)
+
+
+class Counting(Rule):
+    """A rule that loses a slot, changes the shape, or the dtype."""
+
+    fault: str = ""
+
+    def slots(self, leaf):
+        return {"n": 0.0}
+
+    def step(self, xp, h, g, p, n):
+        return {
+            "slot": (p, {}),
+            "shape": (xp.sum(p), {"n": n}),
+            "dtype": (xp.astype(p, xp.float32), {"n": n}),
+        }[type(self).fault]
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("slot", r"step returned the slots \[\], expected \['n'\]"),
+        ("shape", r"step turned p of the array from float64\(2,\) into float64\(\); a step must keep both"),
+        ("dtype", r"step turned p of the array from float64\(2,\) into float32\(2,\)"),
+    ],
+)
+def test_a_step_must_keep_slots_shape_and_dtype(fault, said, monkeypatch):
+    monkeypatch.setattr(Counting, "fault", fault)
+    rule = Counting(lr=0.1)
+    with pytest.raises(LeafError, match=said):
+        rule.update(np.ones(2), rule.init(np.ones(2)), np.ones(2))
+
+
+def test_the_numbers_of_a_step_hold_hyper_parameters_decay_and_scalars():
+    h = AdamW(lr=0.5, weight_decay=0.5).numbers_at(1, Leaf("w", (2,), "float64"))
+    assert (h["lr"], h["decays"], h["shrink"]) == (0.5, True, 0.25)
+    assert h["bc1"] == pytest.approx(0.1)

@@ -1,0 +1,89 @@
+"""The blocked reader: bit for bit the pure rule, in place."""
+
+import numpy as np
+import pytest
+
+from arrayopt import Adam, LeafError, Partition, SGD, inplace
+from arrayopt.firstorder import RULES
+from tests.common.rules import accepts, arrays, every_dialect, exaggerated, for_dtype, same_bits
+
+
+def assert_blocked_is_pure(rule, shape, dtype, block, steps=3, make=lambda x: x.copy()):
+    p, *gradients = arrays(shape, dtype, steps + 1)
+    gradients[-1].flat[:1] = 0.0
+    q = make(p)
+    stepper = inplace(rule, block)
+    state, blocked = rule.init(p), stepper.init(q)
+    with np.errstate(all="ignore"):
+        for g in gradients:
+            p, state = rule.update(g, state, p)
+            returned, blocked = stepper.update(make(g), blocked, q)
+            assert returned is q
+            assert same_bits(p, q), rule
+            for slot, leaves in state.slots.items():
+                assert same_bits(leaves[""], blocked.slots[slot][""]), (rule, slot)
+    assert blocked.t == state.t
+
+
+@pytest.mark.parametrize("cls", RULES, ids=lambda c: c.__name__)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_every_dialect(cls, dtype):
+    for rule in every_dialect(cls):
+        assert_blocked_is_pure(rule, (3, 5), dtype, block=4)
+
+
+@pytest.mark.parametrize("cls", RULES, ids=lambda c: c.__name__)
+@pytest.mark.parametrize("block", [1, 7, 64, 1 << 16])
+@pytest.mark.parametrize("shape", [(), (0,), (0, 3), (101,), (17, 9), (4, 3, 5)])
+def test_every_block_size_and_shape(cls, block, shape):
+    rule = exaggerated(cls)
+    if not accepts(rule, shape):
+        with pytest.raises(LeafError, match="Partition"):
+            rule.init(np.zeros(shape))
+        return
+    for dtype in (np.float16, np.float32):
+        assert_blocked_is_pure(for_dtype(cls, dtype), shape, dtype, block)
+
+
+@pytest.mark.parametrize("cls", RULES, ids=lambda c: c.__name__)
+def test_non_contiguous_leaves(cls):
+    def strided(x):
+        out = np.zeros((x.shape[0] * 2, x.shape[1] * 3), x.dtype)[::2, ::3]
+        out[...] = x
+        return out
+
+    assert_blocked_is_pure(exaggerated(cls), (8, 6), np.float32, block=5, make=strided)
+    assert_blocked_is_pure(exaggerated(cls), (8, 6), np.float32, block=5, make=np.asfortranarray)
+
+
+@pytest.mark.parametrize("cls", RULES, ids=lambda c: c.__name__)
+def test_extreme_values_give_the_same_bits(cls):
+    p, *_ = arrays((4, 6), np.float32, 1)
+    rule = exaggerated(cls)
+    g = p.copy()
+    g[0] = [0.0, -0.0, 1e-45, 3e38, -3e38, 1e-30]
+    q, stepper = p.copy(), inplace(rule, 5)
+    with np.errstate(all="ignore"):
+        p, _ = rule.update(g, rule.init(p), p)
+        stepper.update(g, stepper.init(q), q)
+    assert same_bits(p, q)
+
+
+def test_a_tree_is_stepped_in_place_and_partitioned():
+    rule = Partition.by(lambda leaf: leaf.ndim == 1, SGD(lr=0.5), Adam(lr=0.1))
+    params = {"w": np.ones((2, 2)), "b": np.ones(2)}
+    grads = {"w": np.ones((2, 2)), "b": np.ones(2)}
+    stepper = inplace(rule)
+    after, state = stepper.update(grads, stepper.init(params), params)
+    assert after is params
+    assert sorted(state.slots["m"]) == ["w"]
+    np.testing.assert_allclose(params["b"], 0.5)
+    np.testing.assert_allclose(params["w"], 0.9, rtol=1e-7)
+
+
+def test_a_read_only_parameter_is_refused_by_name():
+    p = np.ones(3)
+    p.flags.writeable = False
+    stepper = inplace(Adam())
+    with pytest.raises(LeafError, match=r"params: leaf 'layer/w' is read-only"):
+        stepper.update({"layer": {"w": np.ones(3)}}, stepper.init({"layer": {"w": p}}), {"layer": {"w": p}})
