@@ -18,7 +18,7 @@ from arrayopt.errors import (
 )
 from arrayopt.firstorder import *  # noqa: F403 (its __all__ is the one list of the rules)
 
-__all__ = [
+__all__ = [  # noqa: F405 (inplace is loaded when asked for)
     *_firstorder.__all__,
     "ArrayOptError",
     "BackendError",

@@ -49,7 +49,7 @@ def _print_version(wanted: bool) -> None:
     if wanted:
         import arrayopt
 
-        print(arrayopt.__version__)  # type: ignore[attr-defined]
+        print(arrayopt.__version__)
         raise typer.Exit
 
 
@@ -66,9 +66,14 @@ def _common(
 def check_command(
     targets: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[TARGET]...", help="module:attribute or path.py:function; without any: all installed peers and the bundled examples."),
+        typer.Argument(
+            metavar="[TARGET]...",
+            help="module:attribute or path.py:function; without any: all installed peers and the bundled examples.",
+        ),
     ] = None,
-    against: Annotated[str | None, typer.Option(help="The rule to hold it against, such as adamw; by default taken from the name.")] = None,
+    against: Annotated[
+        str | None, typer.Option(help="The rule to hold it against, such as adamw; by default taken from the name.")
+    ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the reports to this file.")] = None,
 ) -> None:
     """Say of optimizers whether they follow the published rule, in which dialect, and where they first depart.
@@ -102,7 +107,9 @@ def list_command() -> None:
     rows = []
     for cls in RULES:
         c = cost(cls())  # type: ignore[call-arg]
-        rows.append((cls.__name__.lower(), f"{c.slots:.3g}", f"{c.bytes(4):.3g}", ", ".join(cls.presets), _sentence(cls)))
+        rows.append(
+            (cls.__name__.lower(), f"{c.slots:.3g}", f"{c.bytes(4):.3g}", ", ".join(cls.presets), _sentence(cls))
+        )
     table(("rule", "slots", "bytes", "presets", "what"), rows)
 
 
@@ -118,7 +125,13 @@ def explanation(cls: type[Rule]) -> str:
     """Return what `explain` prints."""
     rule = cls()  # type: ignore[call-arg]
     c = cost(rule)
-    lines = [f"{cls.__name__}: {_sentence(cls)}", "", *(f"    {e.plain()}" for e in formula(rule)), "", "hyper-parameters"]
+    lines = [
+        f"{cls.__name__}: {_sentence(cls)}",
+        "",
+        *(f"    {e.plain()}" for e in formula(rule)),
+        "",
+        "hyper-parameters",
+    ]
     for name, interval in options.numbers(cls).items():
         high = "inf" if interval.high == float("inf") else f"{interval.high:g}"
         lines.append(f"    {name:<16} {getattr(rule, name)!r:<10} in [{interval.low:g}, {high})")
@@ -164,7 +177,9 @@ def run(jobs: Iterable[tuple[Peer, str]]) -> list[Report]:
     """Check every job, with a progress bar on a terminal once it takes longer than a second."""
     jobs = list(jobs)
     reports = []
-    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty() or len(jobs) < 3) as bar:
+    with Progress(
+        console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty() or len(jobs) < 3
+    ) as bar:
         task = bar.add_task("checking", total=len(jobs))
         for peer, note in jobs:
             bar.update(task, description=peer.name)

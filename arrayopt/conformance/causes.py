@@ -1,7 +1,5 @@
 """Causes: what is wrong with a candidate besides, or instead of, its dialect."""
 
-import math
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,11 +7,8 @@ import numpy as np
 
 from arrayopt.conformance.candidate import Candidate, CannotRunError
 from arrayopt.conformance.compare import Ran, distance, run, trajectory
-from arrayopt.conformance.dialects import agrees
 from arrayopt.conformance.probes import EXAGGERATED, Probe, set_up
-from arrayopt.core import options
 from arrayopt.core.rule import Rule
-from arrayopt.readers.bounded import DOUBLE
 
 REGROUPED = 256.0
 """Machine epsilons by which the displacements of one leaf may differ with the leaves around it."""
@@ -27,7 +22,7 @@ class Cause:
     ----------
     kind : str
         "fitted", "nearest", "gradient-overwritten", "shared-state", "order-dependent", "ignored-option",
-        "float32-scalars" or "cannot-run".
+        "float32", "float32-scalars" or "cannot-run".
     text : str
         A sentence for people.
     values : dict
@@ -97,61 +92,14 @@ def dead_options(candidate: Candidate, first: Ran, reference: Rule) -> list[Caus
     return causes
 
 
-def fitted(candidate: Candidate, runs: list[Ran], near: list[tuple[float, Rule]], constants: bool) -> Iterator[Rule]:
-    """Yield rules that agree everywhere once one number is fitted: a constant of the dialect, or a hyper-parameter."""
-    import scipy.optimize
-
-    first = runs[0]
-    for _, rule in near:
-        placed, hyper = set_up(rule, first.probe, candidate.hyper)
-        for name, interval in options.numbers(type(rule)).items():
-            if (
-                (name in rule.constants) != constants
-                or (constants and name in candidate.hyper)
-                or callable(getattr(rule, name))
-            ):
-                continue
-
-            def loss(u: float, name: str = name, placed: Rule = placed, high: float = interval.high) -> float:
-                return distance(
-                    first.probe,
-                    trajectory(placed.replace(**{name: _number(u, high)}), first.probe),
-                    first.path,
-                )
-
-            start = _unit(hyper[name], interval.high)
-            grid = np.linspace(*((1e-3, 1 - 1e-6) if interval.high == 1 else (start - 6, start + 6)), 25)
-            best = grid[int(np.argmin([loss(u) for u in grid]))]
-            width = grid[1] - grid[0]
-            found = scipy.optimize.minimize_scalar(
-                loss, bounds=(best - width, best + width), method="bounded", options={"xatol": 1e-12}
-            )
-            value = _rounded(_number(float(found.x), interval.high))
-            if not math.isfinite(value) or found.fun > 1e-4:
-                continue
-            trial = rule.replace(**{name: value})
-            frozen = Candidate(
-                candidate.name,
-                candidate.make,
-                tuple(h for h in candidate.hyper if h != name),
-                candidate.dtype,
-            )
-            if agrees(trial, runs, frozen, DOUBLE):
-                yield trial
-
-
-def _number(u: float, high: float) -> float:
-    return min(max(u, 0.0), 1 - 1e-12) if high == 1 else 10.0**u
-
-
-def _unit(x: float, high: float) -> float:
-    return x if high == 1 else math.log10(x) if x > 0 else -8.0
-
-
-def _rounded(x: float) -> float:
-    """Prefer the short decimal that a person would have written, if it is as near as the fit can tell."""
-    short = float(f"{x:.4g}")
-    return short if math.isclose(short, x, rel_tol=1e-6) else x
+def follows(candidate: Candidate, first: Ran, reference: Rule, name: str) -> bool:
+    """Tell whether what a candidate does in the first probe depends on the hyper-parameter `name` that it is given."""
+    _, hyper = set_up(reference, first.probe, candidate.hyper)
+    try:
+        moved = run(candidate, first.probe, reference, {name: 0.5 * hyper[name]})
+    except CannotRunError:
+        return True
+    return not _same(first, moved, list(first.probe.params), candidate.dtype)
 
 
 def _only(probe: Probe, names: list[str]) -> Probe:
@@ -160,5 +108,5 @@ def _only(probe: Probe, names: list[str]) -> Probe:
 
 
 def _same(a: Ran, b: Ran, names: list[str], dtype: str) -> bool:
-    """Tell whether two runs agree in some leaves, but for how a compiler fuses operations in trees of different shape."""
-    return distance(_only(a.probe, names), a.path, b.path) <= REGROUPED * np.finfo(dtype).eps
+    """Tell whether two runs agree in some leaves, but for how a compiler fuses operations in other trees."""
+    return distance(_only(a.probe, names), a.path, b.path) <= REGROUPED * float(np.finfo(dtype).eps)

@@ -1,20 +1,22 @@
 """`check`: say whether a candidate follows a rule, in which dialect, and where it departs."""
 
+import dataclasses
 from collections.abc import Iterator
 
 from arrayopt.conformance.candidate import Candidate, CannotRunError
-from arrayopt.conformance.causes import Cause, dead_options, fitted, purity
-from arrayopt.conformance.compare import Divergence, Ran, compare, follow
-from arrayopt.conformance.dialects import Named, changes, search, space
-from arrayopt.conformance.probes import probes_for
+from arrayopt.conformance.causes import Cause, dead_options, follows, purity
+from arrayopt.conformance.compare import Divergence, Ran, compare, distance, follow, trajectory
+from arrayopt.conformance.dialects import Named, agrees, changes, search, space
+from arrayopt.conformance.fitting import fits
+from arrayopt.conformance.probes import probes_for, set_up
 from arrayopt.conformance.report import Report, Verdict
 from arrayopt.core import options
 from arrayopt.core.rule import Rule
 from arrayopt.firstorder import FAMILIES
 from arrayopt.readers.bounded import DOUBLE, SINGLE
 
-NEAREST = 3
-"""How many of the nearest dialects a hidden number is fitted in."""
+NEAREST, NEAREST_CONSTANT = 8, 24
+"""In how many of the nearest dialects a hidden number is fitted, and a hidden constant, of which there are few."""
 
 
 def check(candidate: Candidate, reference: Rule, *, seed: int = 0) -> Report:
@@ -67,10 +69,14 @@ def check(candidate: Candidate, reference: Rule, *, seed: int = 0) -> Report:
     if found.equivalent:
         match = min(found.equivalent, key=lambda r: len(changes(reference, r)))
         return _report(candidate, reference, match, found.equivalent, found.scalar_unit, runs, causes, departures)
-    constant = next(fitted(candidate, runs, found.nearest[:NEAREST], constants=True), None)
+    unsure = _distinct(candidate, runs[0], found, NEAREST_CONSTANT, constants=True)
+    constant = next(fits(candidate, runs, unsure, constants=True), None)
     if constant is not None:
-        return _report(candidate, reference, constant, [constant], DOUBLE, runs, causes, departures)
-    causes += _explanations(candidate, reference, runs, found)
+        return _report(candidate, reference, constant.rule, [constant.rule], DOUBLE, runs, causes, departures)
+    if not causes or all(c.kind == "ignored-option" for c in causes):  # else the numbers mean nothing
+        near = _distinct(candidate, runs[0], found, NEAREST, constants=False)
+        why = _explanations(candidate, reference, runs, near, found.nearest[0][0])
+        causes += [c for c in why if not causes or c.kind != "nearest"]
     error = max((c.error for c in against[DOUBLE]), default=None)
     probes_said = {r.probe.name: f"not run: {r.not_run}" if r.not_run else "" for r in runs}
     for r, c in zip([r for r in runs if not r.not_run], against[DOUBLE], strict=True):
@@ -117,34 +123,53 @@ def _report(candidate: Candidate, reference: Rule, match: Rule, equivalent: list
                   tuple(causes), shown, error, said, notes)  # fmt: skip
 
 
-def _explanations(candidate: Candidate, reference: Rule, runs: list[Ran], found: Named) -> list[Cause]:
-    """Say which one number would make it agree, else which dialect comes nearest."""
-    for rule in fitted(candidate, runs, found.nearest[:NEAREST], constants=False):
-        origin = next(r for _, r in found.nearest if type(r) is type(rule) and r.structure() == rule.structure())
-        (name,) = changes(origin, rule)
-        value = getattr(rule, name)
-        dialect = {k: v for k, v in changes(reference, rule).items() if k != name}
-        among = f", in the dialect {', '.join(f'{k}={v!r}' for k, v in dialect.items())}" if dialect else ""
-        given = (
-            "whatever is given"
-            if name in candidate.hyper
-            else f"hidden, where the reference has {getattr(origin, name):g}"
-        )
-        return [
-            Cause(
-                "fitted",
-                f"it behaves as {type(rule).__name__} with {name}={value:g} ({given}){among}",
-                {name: value, **dialect},
-            )
-        ]
-    distance, nearest = found.nearest[0]
-    dialect = changes(reference, nearest)
-    spoken = ", ".join(f"{k}={v!r}" for k, v in dialect.items()) or "the reference itself"
-    return [
-        Cause(
-            "nearest",
-            f"no dialect fits; the nearest is {spoken}, off by {distance:.2g} of the displacement",
-            dict(dialect),
-        )
-    ]
+def _distinct(candidate: Candidate, first: Ran, found: Named, most: int, constants: bool) -> list[Rule]:
+    """Return the nearest dialects, one of those that the first probe does not tell apart.
 
+    With `constants` those are told apart with every undeclared constant at another value: where it is zero, much is
+    the same that it would part.
+    """
+    near: dict[str, Rule] = {}
+    for off, rule in found.nearest:
+        hidden = [k for k in rule.constants if k not in candidate.hyper]
+        if constants:
+            if not hidden:
+                continue
+            placed, _ = set_up(rule.replace(**dict.fromkeys(hidden, 0.3)), first.probe, candidate.hyper)
+            off = distance(first.probe, first.path, trajectory(placed, first.probe))
+        near.setdefault(f"{type(rule).__name__} {off:.6g}", rule)
+        if len(near) == most:
+            break
+    return list(near.values())
+
+
+def _explanations(candidate: Candidate, reference: Rule, runs: list[Ran], near: list[Rule], off: float) -> list[Cause]:
+    """Say what would make it agree: a precision, or one number; else which dialect comes nearest."""
+    single = dataclasses.replace(candidate, dtype="float32")
+    if candidate.dtype == "float64":
+        for rule in near:
+            if any(agrees(rule, runs, single, unit) for unit in (DOUBLE, SINGLE)):
+                text = f"it computes {_told(reference, rule)} in float32, though it is given float64"
+                return [Cause("float32", text, changes(reference, rule))]
+    found = list(fits(candidate, runs, near, constants=False))
+    for fit in sorted(found, key=lambda f: (len(changes(reference, f.rule)), len(repr(f.value))))[:1]:
+        name, value = fit.name, fit.value
+        if name not in candidate.hyper:
+            given = f"hidden, where the reference has {fit.before:g}"
+        elif follows(candidate, runs[0], reference, name):
+            given = f"where {set_up(reference, runs[0].probe, candidate.hyper)[1][name]:g} is given"
+        else:
+            given = "whatever is given"
+        told = _told(reference, fit.rule.replace(**{name: fit.before}))
+        values = {name: value, **{k: v for k, v in changes(reference, fit.rule).items() if k != name}}
+        return [Cause("fitted", f"it computes {told} with {name}={value:g} ({given})", values)]
+    text = f"no dialect fits; the nearest is {_told(reference, near[0])}, off by {off:.2g} of the displacement"
+    return [Cause("nearest", text, changes(reference, near[0]))]
+
+
+def _told(reference: Rule, rule: Rule) -> str:
+    dialect = ", ".join(f"{k}={v!r}" for k, v in changes(reference, rule).items() if k != "rule")
+    name = type(rule).__name__
+    if rule == reference:
+        return f"{name} as published"
+    return f"{name} in the dialect {dialect}" if dialect else name

@@ -173,7 +173,8 @@ def compare(ran: Ran, rule: Rule, candidate: Candidate, scalar_unit: float = DOU
             if wrong.any():
                 index = tuple(int(i) for i in np.unravel_index(np.argmax(np.where(wrong, off, -1.0)), off.shape))
                 e, a, start = float(exp[k][index]), float(got[k][index]), float(p0[index])
-                relative = abs(a - e) / max(abs(e - start), abs(a - start)) if a != e else 0.0
+                moved = max(abs(e - start), abs(a - start))
+                relative = abs(a - e) / moved if moved > 0 else float("inf")
                 return Comparison(False, error, undecided, Divergence(probe.name, t, k, index, e, a, relative))
     return Comparison(True, error, undecided)
 

@@ -49,7 +49,9 @@ def space(reference: Rule, declared: Collection[str] = ()) -> Iterator[Rule]:
         for name in DECAY:
             values[name] = values[name][:1]
     if math.prod(map(len, values.values())) <= LIMIT:
-        every: Iterator[dict[str, Any]] = (dict(zip(values, v, strict=True)) for v in itertools.product(*values.values()))
+        every: Iterator[dict[str, Any]] = (
+            dict(zip(values, v, strict=True)) for v in itertools.product(*values.values())
+        )
     else:
         starts = [{k: getattr(cls.preset(name), k) for k in values} for name in cls.presets]
         every = itertools.chain(_changed({}, values, 0, 2), *(_changed(start, values, 0, 1) for start in starts))

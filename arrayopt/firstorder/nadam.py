@@ -130,7 +130,7 @@ class NAdam(Rule):
         """Return mu_1 ... mu_t; what is known is kept, so that a step costs one multiplication, not t."""
         known = self._products
         for i in range(len(known), t + 1):
-            if known[i - 1] == 0:  # underflow: 7,000 steps at beta1 = 0.9
+            if known[i - 1] < 2.0**-60:  # from here on 1 - product rounds to 1, so nothing more need be kept
                 return 0.0
             known[i] = known[i - 1] * self._mu(i)
         return known[t]

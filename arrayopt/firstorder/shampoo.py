@@ -118,10 +118,8 @@ class Shampoo(Rule):
             u = m = ema(h.momentum, m, g)
         after: dict[str, Array | None] = {}
         for slot, around in h.axes:
-            x = _unfold(xp, g, *around)
-            after[slot] = gram = h.beta * grams[slot] + x @ xp.matrix_transpose(x)
-            root = inverse_root(xp, gram, order=2 * len(h.axes))
-            u = _fold(xp, root @ _unfold(xp, u, *around), *around, shape=h.shape)
+            after[slot] = gram = h.beta * grams[slot] + _gram(xp, g, h.shape, *around)
+            u = _apply(xp, inverse_root(xp, gram, order=2 * len(h.axes)), u, h.shape, *around)
         return self.descend(h, p, u), after | {"m": u if feeds_back else m}
 
 
@@ -129,11 +127,35 @@ def _names(leaf: Leaf) -> tuple[str, ...]:
     return ("l", "r", *(f"h{i}" for i in range(2, leaf.ndim)))[: leaf.ndim]
 
 
-def _unfold(xp: Namespace, x: Array, before: int, n: int, after: int) -> Array:
-    """Turn a tensor into a matrix whose rows are its slices along one axis."""
+# A tensor of `shape` is seen along one axis of size n, with sizes `before` and `after` it. The last axis of a matrix
+# is the columns, so that the text of a matrix reads G G^T and G^T G.
+
+
+def _gram(xp: Namespace, x: Array, shape: tuple[int, ...], before: int, n: int, after: int) -> Array:
+    """Return the matrix of inner products of the slices along an axis."""
+    if after == 1:
+        x = _reshaped(xp, x, shape, (before, n))
+        return xp.matrix_transpose(x) @ x
+    x = _slices(xp, x, shape, before, n, after)
+    return x @ xp.matrix_transpose(x)
+
+
+def _apply(xp: Namespace, root: Array, x: Array, shape: tuple[int, ...], before: int, n: int, after: int) -> Array:
+    """Multiply a tensor along an axis by a symmetric matrix."""
+    if after == 1:
+        return _reshaped(xp, _reshaped(xp, x, shape, (before, n)) @ root, (before, n), shape)
+    x = root @ _slices(xp, x, shape, before, n, after)
+    if before == 1:
+        return _reshaped(xp, x, (n, after), shape)
+    return xp.reshape(xp.matrix_transpose(xp.reshape(x, (n * after, before))), shape)
+
+
+def _slices(xp: Namespace, x: Array, shape: tuple[int, ...], before: int, n: int, after: int) -> Array:
+    """Return a matrix whose rows are the slices along an axis."""
+    if before == 1:
+        return _reshaped(xp, x, shape, (n, after))
     return xp.reshape(xp.matrix_transpose(xp.reshape(x, (before, n * after))), (n, after * before))
 
 
-def _fold(xp: Namespace, x: Array, before: int, n: int, after: int, *, shape: tuple[int, ...]) -> Array:
-    """Undo `_unfold`."""
-    return xp.reshape(xp.matrix_transpose(xp.reshape(x, (n * after, before))), shape)
+def _reshaped(xp: Namespace, x: Array, old: tuple[int, ...], new: tuple[int, ...]) -> Array:
+    return x if old == new else xp.reshape(x, new)

@@ -14,7 +14,7 @@ import numpy as np
 
 from arrayopt.backend import Array, Namespace
 from arrayopt.core import trees
-from arrayopt.core.rule import Rule
+from arrayopt.core.rule import PerLeaf, Rule
 from arrayopt.core.state import State
 from arrayopt.core.tape import ELEMENTWISE, Op, Tape, Value, host_value, trace
 from arrayopt.core.trees import Leaf, Tree, label
@@ -25,7 +25,7 @@ BLOCK = 1 << 16  # elements: 256 KiB per float32 register, so that a few of them
 UFUNCS = {name: getattr(np, {"abs": "absolute", "divide": "true_divide"}.get(name, name)) for name in ELEMENTWISE}
 
 
-def inplace(rule: Rule, block: int = BLOCK) -> "Blocked":
+def inplace(rule: PerLeaf, block: int = BLOCK) -> "Blocked":
     """Return a stepper for `rule` that writes NumPy parameters and state in place.
 
     Parameters
@@ -57,7 +57,7 @@ def inplace(rule: Rule, block: int = BLOCK) -> "Blocked":
 class Blocked:
     """A rule bound to the blocked reader; see `inplace`."""
 
-    rule: Rule
+    rule: PerLeaf
     block: int = BLOCK
     _programs: dict[Any, "Program"] = field(default_factory=dict, compare=False, repr=False)
 

@@ -58,7 +58,9 @@ class Bounded:
         return self._moved(lambda x: np.swapaxes(x, -1, -2))
 
     def _moved(self, move: Callable[[Array], Array]) -> Bounded:
-        return Bounded(*(move(np.broadcast_to(x, self.value.shape)) for x in (self.value, self.bound, self.low, self.switched)))
+        return Bounded(
+            *(move(np.broadcast_to(x, self.value.shape)) for x in (self.value, self.bound, self.low, self.switched))
+        )
 
 
 @dataclass(frozen=True)
@@ -193,7 +195,9 @@ def _compare(f: Callable[[Array, Array], Array]) -> Callable[[Bounded, Bounded],
 
 
 def _test(f: Callable[[Array], Array]) -> Callable[[Bounded], Truth]:
-    return lambda x: Truth(np.asarray(f(x.value)), np.isinf(x.bound))  # a NaN that came in is exact, one that arose is not
+    return lambda x: Truth(
+        np.asarray(f(x.value)), np.isinf(x.bound)
+    )  # a NaN that came in is exact, one that arose is not
 
 
 def _logic(f: Callable[..., Array]) -> Callable[..., Truth]:

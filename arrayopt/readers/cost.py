@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from arrayopt.core.rule import Rule
 from arrayopt.core.tape import Value, trace
 from arrayopt.core.trees import Leaf
 
@@ -34,7 +33,7 @@ class Cost:
         return (self.reads + self.writes) * itemsize
 
 
-def cost(rule: Rule, leaf: Leaf | None = None) -> Cost:
+def cost(rule: PerLeaf, leaf: Leaf | None = None) -> Cost:
     """Return the cost of a step of `rule` on a leaf (default: a float32 matrix of 64 x 64).
 
     Examples
@@ -44,8 +43,8 @@ def cost(rule: Rule, leaf: Leaf | None = None) -> Cost:
     28.0
     """
     leaf = Leaf("w", (64, 64), "float32") if leaf is None else leaf
-    rule = rule.for_leaf(leaf)
-    tape = trace(rule, leaf, rule.numbers_at(1, leaf), rule.slot_shapes(leaf))
+    own = rule.for_leaf(leaf)
+    tape = trace(own, leaf, own.numbers_at(1, leaf), own.slot_shapes(leaf))
     used = {a.index for op in tape.ops for a in op.args if isinstance(a, Value)}
     size = max(1, leaf.size)
     flops = 0.0

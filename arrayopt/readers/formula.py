@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from arrayopt.core import options
-from arrayopt.core.rule import Rule
+from arrayopt.core.rule import PerLeaf, Rule
 from arrayopt.core.tape import Op, Tape, Value, trace
 from arrayopt.core.trees import Leaf
 
@@ -135,7 +135,7 @@ class Equation:
         return f"{_latex_name(self.name, 't')} &= {_latex(self.value)}"
 
 
-def formula(rule: Rule, leaf: Leaf | None = None, t: int = 1000) -> list[Equation]:
+def formula(rule: PerLeaf, leaf: Leaf | None = None, t: int = 1000) -> list[Equation]:
     """Return the update of `rule` as equations, in the order in which `step` computes them.
 
     Parameters
@@ -157,13 +157,13 @@ def formula(rule: Rule, leaf: Leaf | None = None, t: int = 1000) -> list[Equatio
     p_t = p_{t-1} - lr u_t
     """
     leaf = Leaf("w", (64, 64), "float32") if leaf is None else leaf
-    rule = rule.for_leaf(leaf)
-    h = rule.numbers_at(t, leaf)
-    tape = trace(rule, leaf, h, rule.slot_shapes(leaf), named=True)
-    return _equations(tape, _numbers(rule, h, leaf))
+    own = rule.for_leaf(leaf)
+    h = own.numbers_at(t, leaf)
+    tape = trace(own, leaf, h, own.slot_shapes(leaf), named=True)
+    return _equations(tape, _numbers(own, h, leaf))
 
 
-def latex(rule: Rule) -> str:
+def latex(rule: PerLeaf) -> str:
     """Return the update as a LaTeX ``align`` body."""
     return " \\\\\n".join(e.latex() for e in formula(rule))
 

@@ -13,11 +13,14 @@ from typing import Any
 import numpy as np
 
 from arrayopt.core import options, trees
-from arrayopt.core.rule import Rule
-from arrayopt.core.schedules import at
+from arrayopt.core.rule import PerLeaf, Rule
 from arrayopt.core.state import State
 from arrayopt.core.trees import Leaf, Tree
+from arrayopt.errors import OptionError
 from arrayopt.readers.bounded import DOUBLE, NAMESPACE, Bounded, Scalar
+
+NUDGE = 2.0**-26
+"""Relative step of the difference quotients of scalars: the root of the unit roundoff."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class Rounding:
     array([ True,  True])
     """
 
-    rule: Rule
+    rule: PerLeaf
     scalar_unit: float = DOUBLE
 
     def start(self, params: Tree, state: State | None = None) -> Tracked:
@@ -84,13 +87,22 @@ def _scalars(rule: Rule, t: int, leaf: Leaf, unit: float) -> dict[str, Any]:
     names = options.numbers(type(rule))
     h = rule.numbers_at(t, leaf)
     bounds = {k: 4 * unit * abs(v) for k, v in h.items() if isinstance(v, float) and k not in names}
-    nudge = 2.0**-26
     for name in names:
-        x = at(getattr(rule, name), t)
-        if x == 0 or x * (1 + nudge) >= names[name].high:
-            continue
-        moved = rule.replace(**{name: x * (1 + nudge)}).numbers_at(t, leaf)
+        nudged = _nudged(rule, name)
+        moved = {} if nudged is None else nudged.numbers_at(t, leaf)
         for k in bounds:
             change = abs(moved[k] - h[k]) if isinstance(moved.get(k), float) else 0.0
-            bounds[k] += change / nudge * unit if math.isfinite(change) else math.inf
+            bounds[k] += change / NUDGE * unit if math.isfinite(change) else math.inf
     return {k: Scalar(v, bounds.get(k, 0.0)) if isinstance(v, float) else v for k, v in h.items()}
+
+
+def _nudged(rule: Rule, name: str) -> Rule | None:
+    """Return the rule with a number larger by the factor 1 + `NUDGE`, at every step; None where that is no rule."""
+    number = getattr(rule, name)
+    if number == 0:
+        return None
+    larger = (lambda t: number(t) * (1 + NUDGE)) if callable(number) else number * (1 + NUDGE)
+    try:
+        return rule.replace(**{name: larger})
+    except OptionError:
+        return None

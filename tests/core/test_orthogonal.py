@@ -426,16 +426,18 @@ STRUCTURED = {
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("kind", STRUCTURED)
-@pytest.mark.parametrize("half", [False, True])
-def test_rounding_stays_within_the_bound(name, kind, half):
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+def test_rounding_stays_within_the_bound(name, kind, dtype):
     rng = np.random.default_rng(5)
     over = dict(polynomials=take(named(name), 5))
+    here, unit = (np.float16, 2.0**-11) if dtype == "float16" else (np.float32, 2.0**-24)
+    half = dict(bfloat16=dtype == "bfloat16")
     for shape in ((1, 1), (1, 5), (2, 2), (3, 2), (4, 4), (8, 5), (16, 16)):
         for _ in range(8):
-            x = STRUCTURED[kind](rng, *shape).astype(np.float32)
+            x = np.clip(STRUCTURED[kind](rng, *shape), -6e4, 6e4).astype(here)
             exact = newton_schulz(xp, x.astype(np.float64), 1e-7, **over)
-            off = norm(newton_schulz(xp, x, 1e-7, bfloat16=half, **over) - exact)
-            assert off <= newton_schulz.error(x, 1e-7, unit=2.0**-24, bfloat16=half, **over)
+            off = norm(newton_schulz(xp, x, 1e-7, **half, **over) - exact)
+            assert off <= newton_schulz.error(x, 1e-7, unit=unit, **half, **over)
 
 
 def test_the_bound_on_rounding_is_not_idle():
@@ -466,9 +468,16 @@ def test_msign_in_float32_is_within_its_bound(usv):
 def test_where_the_rank_may_change_the_bound_is_infinite():
     assert msign.error(np.diag([1.0, 1e-3]), norm_of_error=2e-3) == np.inf
     assert msign.error(np.zeros((2, 2)), norm_of_error=1e-300) == np.inf
-    assert msign.error(np.zeros((2, 2))) == 0.0
+    assert msign.error(np.zeros((2, 2))) == msign.error(np.zeros((0, 2)), norm_of_error=1.0) == 0.0
     assert inverse_root.error(np.diag([1.0, 1e-3]), norm_of_error=2e-3, order=4) == np.inf
     assert newton_schulz.error(np.zeros((2, 2)), 0.0, norm_of_error=1.0, polynomials=KELLER) == np.inf
+
+
+def test_the_bound_of_a_batch_is_the_norm_of_the_bounds_of_its_matrices():
+    x = np.random.default_rng(0).normal(size=(2, 1, 3, 4))
+    over = dict(norm_of_error=1e-3, unit=2.0**-24, polynomials=KELLER * 5)
+    each = [newton_schulz.error(m, 1e-7, **over) for m in x.reshape(-1, 3, 4)]
+    assert newton_schulz.error(x, 1e-7, **over) == pytest.approx(np.hypot(*each))
 
 
 @given(matrices(full_rank=True, square=True), st.integers(0, 2**32), st.floats(1e-9, 5e-3), st.integers(1, 8))

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from arrayopt import inplace
 from arrayopt.firstorder import RULES
 from arrayopt.firstorder.accumulate import Accumulate
 from arrayopt.firstorder.adam import Adam
@@ -323,3 +324,14 @@ def test_lookahead_over_a_linear_loss_is_sgd_at_the_rate_times_alpha_seen_every_
     gradients, p0 = np.ones((3 * k, 2)), np.zeros(2)
     slow = follow(Lookahead(rule=SGD(lr=0.1), k=k, alpha=alpha), p0, gradients)[k - 1 :: k]
     assert_displacements(slow, follow(SGD(lr=0.1 * alpha), p0, gradients)[k - 1 :: k], p0, rel=1e-13)
+
+
+@pytest.mark.parametrize("rule", FOLDING)
+def test_folded_accumulation_in_place_is_the_pure_one_bit_for_bit(rule):
+    gradients, p0 = walk(steps=7)
+    rule = rule.replace(accumulate=3)
+    params, state = p0.copy(), rule.init(p0)
+    stepper = inplace(rule, block=2)
+    for g, expected in zip(gradients, follow(rule, p0, gradients), strict=True):
+        params, state = stepper.update(g, state, params)
+        np.testing.assert_array_equal(params, expected)

@@ -133,10 +133,10 @@ def test_the_product_vanishes_without_harm_after_very_many_steps():
     np.testing.assert_allclose(found, [[1.0, -1.0]], rtol=8 * ULP)
 
 
-def test_no_more_of_the_product_is_kept_than_there_is():
+def test_the_product_is_kept_only_until_it_no_longer_shows():
     rule = NAdam(beta1=0.9)
     assert rule._product(10**9) == 0
-    assert len(rule._products) < 8000
+    assert len(rule._products) < 1000
     assert rule._product(3) == rule._mu(1) * rule._mu(2) * rule._mu(3)
 
 

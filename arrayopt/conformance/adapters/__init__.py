@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
-from arrayopt.conformance.adapters.translation import Options
+from arrayopt.conformance.adapters.translation import NUMBERS, Options
 from arrayopt.conformance.candidate import Candidate
 from arrayopt.core.rule import Rule
 from arrayopt.errors import MissingPeerError
@@ -118,7 +118,11 @@ def listed(
         options = Options(target, names, row.fixed)
         known = {f.name for f in dataclasses.fields(row.rule)}
         defaults = {e.field: e.default for e in options.entries if e.default is not None and e.field in known}
-        own = {k for k in row.rule.constants if k in defaults and defaults[k] != getattr(row.rule(), k) and k not in row.numbers}
+        own = {
+            k
+            for k in row.rule.constants
+            if k in defaults and defaults[k] != getattr(row.rule(), k) and k not in row.numbers
+        }
         held = {e.option: options.signature[e.option] for e in options.entries if e.field in own}
         numbers = {k: x for k, x in defaults.items() if k not in own} | dict(row.numbers)
         shown = {**options.arguments(row.numbers), **row.fixed}

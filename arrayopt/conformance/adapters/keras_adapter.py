@@ -83,7 +83,9 @@ class Session:
         self.optimizer.load_own_variables(state[1])
 
     def _arrays(self) -> Arrays:
-        return {k: np.array(keras.ops.convert_to_numpy(v.value)) for k, v in zip(self.names, self.variables, strict=True)}
+        return {
+            k: np.array(keras.ops.convert_to_numpy(v.value)) for k, v in zip(self.names, self.variables, strict=True)
+        }
 
 
 def candidate(target: Callable[..., Any], **fixed: Any) -> Candidate:

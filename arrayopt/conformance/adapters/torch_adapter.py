@@ -15,10 +15,10 @@ from arrayopt.conformance.candidate import Arrays, Candidate
 NAMES = {
     "alpha": "rho",  # RMSprop
     "initial_accumulator_value": "initial",  # Adagrad
-    "beta2_decay": "-beta2_power", "decay_rate": "-beta2_power", "d": "clip_threshold",  # Adafactor
+    "beta2_decay": "-beta2_power", "d": "clip_threshold",  # Adafactor
     "ns_steps": "ns_steps",  # Muon
 }  # fmt: skip
-"""Options of torch.optim, pytorch_optimizer and lion_pytorch -> fields."""
+"""Options of torch -> fields."""
 
 
 class Session:

@@ -75,7 +75,11 @@ class Options:
                 values = default or [None] * len(PAIRS[option])
                 pairs = zip(PAIRS.get(option, ()), values, strict=False)
                 # None in a default tuple, as in torch's eps=(None, 1e-3), leaves the choice to the optimizer.
-                found += [Entry(option, field, x, place=i) for i, (field, x) in enumerate(pairs) if x is not None or not default]
+                found += [
+                    Entry(option, field, x, place=i)
+                    for i, (field, x) in enumerate(pairs)
+                    if x is not None or not default
+                ]
             elif option in self.names or option in NUMBERS:
                 field = self.names.get(option, option)
                 sign = -1 if field.startswith("-") else 1
@@ -84,8 +88,8 @@ class Options:
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """Return the fields that its options set."""
-        return tuple(entry.field for entry in self.entries)
+        """Return the fields that its options set and that are numbers: what it declares."""
+        return tuple(entry.field for entry in self.entries if entry.field in NUMBERS)
 
     def arguments(self, hyper: Mapping[str, float]) -> dict[str, Any]:
         """Return its keyword arguments at the fields of `hyper`, without those held fixed."""

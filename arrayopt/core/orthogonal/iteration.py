@@ -61,11 +61,8 @@ def _error(
     composition are products over the steps. The given error may point in the worst direction; the roundings inside
     point in many, so that four times the root mean square of the derivative's singular values serves.
     """
-    x = np.asarray(x, dtype=np.float64)
     x = x.T if x.shape[0] > x.shape[1] else x
-    if x.size == 0:
-        return 0.0
-    unit = UNITS["bfloat16"] if bfloat16 else unit
+    stored, unit = unit, UNITS["bfloat16"] if bfloat16 else min(unit, UNITS["float32"])
     # of roundings in a sum of products; bfloat16 accumulates in float32 and rounds once
     folds = 1.0 if bfloat16 else 1 + math.sqrt(math.log2(x.shape[1] + 1))
     y = _normalised(np, x, eps, norm)
@@ -90,7 +87,7 @@ def _error(
         typical = 4 * math.sqrt(np.sum(weight * carried**2) / x.size)
         total += min(typical, float(np.max(carried[weight > 0]))) * rounding
     given = float(np.max(carried[weight > 0])) * stretch * norm_of_error if norm_of_error else 0.0
-    return total + given
+    return total + given + (stored * float(np.linalg.norm(y)) if stored > UNITS["float32"] else 0.0)
 
 
 def _divided_differences(p: Polynomial, s: Any) -> Any:

@@ -128,18 +128,21 @@ def _scaled(p: Polynomial, k: float) -> Polynomial:
 def _nearest_to_one(lower: float, upper: float) -> Polynomial:
     """Return the odd quintic nearest to 1 on [lower, upper], by Remez' exchange.
 
-    Its error takes its largest size, with alternating signs, at both ends and at the two extrema between them.
+    Its error takes its largest size, with alternating signs, at both ends and at the two extrema between them. It is
+    sought as x (p + q w + r w^2) with w = (x^2 - middle^2) / half, which stays well-conditioned on short intervals.
     """
-    if lower / upper > 1 - 5e-6:  # the system below is singular in the limit, which is Taylor's
+    if lower / upper > 1 - 1e-4:  # Taylor's polynomial is within 3e-12 of 1 there
         return TAYLOR[0][0] / upper, TAYLOR[0][1] / upper**3, TAYLOR[0][2] / upper**5
-    inner = np.array([(3 * lower + upper) / 4, (lower + 3 * upper) / 4])
-    error = math.inf
-    while True:
-        x = np.array([lower, *inner, upper])
-        system = np.stack([x, x**3, x**5, [1, -1, 1, -1]], axis=1)
-        a, b, c, e = map(float, np.linalg.solve(system, np.ones(4)))
+    middle, half = ((lower + upper) / 2) ** 2, (upper - lower) / 2
+    x, error = np.linspace(lower, upper, 4), math.inf
+    for _ in range(100):
+        w = (x * x - middle) / half
+        system = np.stack([x, x * w, x * w * w, [1, -1, 1, -1]], axis=1)
+        p, q, r, e = map(float, np.linalg.solve(system, np.ones(4)))
         if abs(e - error) <= 1e-15:
-            return a, b, c
+            break
         error = e
-        root = math.sqrt(9 * b * b - 20 * a * c)
-        inner = np.sqrt((-3 * b + np.array([-root, root])) / (10 * c))
+        # the derivative is a quadratic in w
+        extrema = np.roots([5 * r, 3 * q + 4 * r * middle / half, p + 2 * q * middle / half])
+        x[1:3] = np.sqrt(middle + half * np.sort(extrema))
+    return p - q * middle / half + r * (middle / half) ** 2, q / half - 2 * r * middle / half**2, r / half**2

@@ -1,8 +1,10 @@
 """The dtypes in which matrix helpers compute, and the attribute that bounds their errors."""
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import numpy as np
 from array_api_compat import is_jax_namespace
 
 from arrayopt.backend import Array, Namespace
@@ -15,15 +17,21 @@ UNITS = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat1
 
 
 def with_error(bound: Callable[..., float]) -> Callable[[F], F]:
-    """Give a helper ``f(xp, x, *numbers, **static)`` the attribute ``error``.
+    """Give a helper ``f(xp, x, *numbers, **static)`` the attribute ``error``, from a bound for one matrix.
 
-    It is called as ``f.error(x, *numbers, norm_of_error=e, unit=u, **static)``, with x in float64, and bounds the
-    Frobenius norm of the change of ``f(x)`` when x is wrong by at most `e` in the Frobenius norm and the arithmetic
-    of `f` has the unit roundoff `u` (default 0: exact).
+    It is called as ``f.error(x, *numbers, norm_of_error=e, unit=u, **static)``, with a NumPy array x, and bounds the
+    Frobenius norm of the change of ``f(x)`` when x is wrong by at most `e` in the Frobenius norm and is stored in a
+    dtype of unit roundoff `u` (default 0: exact arithmetic).
     """
 
+    def error(x: Any, *numbers: Any, **static: Any) -> float:
+        wide = np.asarray(x, dtype=np.float64)
+        if wide.size == 0:
+            return 0.0
+        return math.hypot(*(bound(m, *numbers, **static) for m in wide.reshape(-1, *wide.shape[-2:])))
+
     def wrap(helper: F) -> F:
-        setattr(helper, "error", bound)  # noqa: B010
+        setattr(helper, "error", error)  # noqa: B010
         return helper
 
     return wrap

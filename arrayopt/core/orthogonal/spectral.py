@@ -38,9 +38,6 @@ def _msign_error(x: Any, *, norm_of_error: float = 0.0, unit: float = 0.0) -> fl
     R.-C. Li, New perturbation bounds for the unitary polar factor (1995): 2 / (s + s') times the error for square
     matrices, s and s' the smallest singular values of both; 1 / s' for others.
     """
-    x = np.asarray(x, dtype=np.float64)
-    if x.size == 0:
-        return 0.0
     s = np.linalg.svd(x, compute_uv=False)
     own = unit * math.sqrt(len(s)) + (BY_GRAM if unit > DOUBLE else 0.0)
     error = norm_of_error + (_cut(x.shape, DOUBLE) * float(s[0]) if unit else 0.0)
@@ -108,9 +105,6 @@ def _inverse_root_error(a: Any, *, norm_of_error: float = 0.0, unit: float = 0.0
     A function of symmetric matrices is Lipschitz in the Frobenius norm with the constant that it has on the spectra;
     the slope of an inverse root is steepest at the smallest eigenvalue.
     """
-    a = np.asarray(a, dtype=np.float64)
-    if a.size == 0:
-        return 0.0
     w = np.linalg.eigvalsh(a)
     own = unit * float(np.linalg.norm(w[w > 0] ** (-1 / order)))
     error = norm_of_error + (_cut(a.shape, DOUBLE) * float(w[-1]) if unit else 0.0)
