@@ -119,6 +119,5 @@ def _require_device() -> None:
 
     if not cupy.cuda.is_available():
         raise BackendError(
-            "backend 'cupy' was asked for, but cupy finds no CUDA device; "
-            "check `nvidia-smi`, or use backend 'numpy'"
+            "backend 'cupy' was asked for, but cupy finds no CUDA device; check `nvidia-smi`, or use backend 'numpy'"
         )

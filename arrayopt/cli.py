@@ -193,8 +193,10 @@ def show(reports: Sequence[Report], whole: bool) -> None:
     if whole:
         print("\n\n".join(map(str, reports)))
         return
-    rows = [(r.candidate, type(r.reference).__name__, r.verdict, "" if r.error is None else f"{r.error:.0e}", r.summary())
-            for r in reports]  # fmt: skip
+    rows = []
+    for r in reports:
+        error = "" if r.error is None else f"{r.error:.0e}"
+        rows.append((r.candidate, type(r.reference).__name__ if r.reference else "", r.verdict, error, r.summary()))
     table(("optimizer", "rule", "verdict", "error", "what it computes, or where it departs"), rows, colour=2)
     counts = {v: sum(r.verdict == v for r in reports) for v in EXIT}
     print("\n" + ", ".join(f"{n} {v}" for v, n in counts.items() if n))

@@ -80,8 +80,8 @@ def test_importing_arrayopt_takes_less_than_twice_the_time_of_numpy_and_optree()
 
     def seconds(modules):
         code = f"import time, {modules}; print(time.process_time())"
-        runs = (subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True) for _ in range(7))
-        return min(float(r.stdout) for r in runs)
+        command = [sys.executable, "-c", code]
+        return min(float(subprocess.run(command, capture_output=True, check=True).stdout) for _ in range(7))
 
     base = seconds("sys")
     assert seconds("arrayopt") - base < 2 * (seconds("numpy, optree") - base)

@@ -294,9 +294,7 @@ class TestStamp:
     def test_uv_that_fails_gives_way_to_pip(self, dev, installed, monkeypatch):
         monkeypatch.setattr(dev.shutil, "which", finder("uv"))
         used = []
-        monkeypatch.setattr(
-            dev, "attempt", lambda given: used.append(given[0][0]) or ("no" * (len(used) == 1))
-        )
+        monkeypatch.setattr(dev, "attempt", lambda given: used.append(given[0][0]) or ("no" * (len(used) == 1)))
         dev.prepare("test", peers=False)
         assert used == ["bin/uv", str(dev.PYTHON)]
 

@@ -6,7 +6,6 @@ Everything else (a count, a tuple of names) is structure.
 """
 
 import dataclasses
-import difflib
 import functools
 import math
 import typing
@@ -86,6 +85,8 @@ def check_names(cls: Any, given: typing.Iterable[str]) -> None:
     known = [f.name for f in dataclasses.fields(cls)]
     for name in given:
         if name not in known:
+            import difflib
+
             near = difflib.get_close_matches(name, known, 1)
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise OptionError(f"{cls.__name__}: unknown option {name!r}; {hint}the options are {', '.join(known)}")

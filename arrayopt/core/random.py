@@ -5,7 +5,8 @@ A counter-based generator (Philox) needs no state: the numbers of step 700 of a 
 receives them. NumPy's global generator is never touched.
 """
 
-import hashlib
+from __future__ import annotations  # naming numpy.random in a signature would import it
+
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,8 @@ def stream(name: str) -> int:
 
     It has 53 bits, so that a float64 holds it.
     """
+    import hashlib
+
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big") >> 11
 
 

@@ -8,7 +8,6 @@ The names in `ELEMENTWISE`, `REDUCTIONS` and `WHOLE` are exactly what a rule may
 from __future__ import annotations
 
 import functools
-import inspect
 import math
 import types
 from collections.abc import Callable, Mapping
@@ -284,10 +283,9 @@ class _Guard:
             raise TraceError(
                 f"{type(rule).__name__}.step reads self.{name}; read h.{name}, which has the value of this step"
             )
-        static = inspect.getattr_static(type(rule), name, None)
-        if inspect.isfunction(static):
-            return types.MethodType(static, self)
-        return getattr(rule, name)
+        found = getattr(rule, name)
+        method = isinstance(found, types.MethodType) and found.__self__ is rule
+        return types.MethodType(found.__func__, self) if method else found
 
 
 class _Numbers:

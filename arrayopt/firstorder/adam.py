@@ -93,7 +93,8 @@ class Adam(AdamStep):
         "paper": :math:`\sqrt{\hat v} + \epsilon` (torch, optax, MLX, tinygrad).
         "hat": :math:`(\sqrt v + \epsilon) / \sqrt{1 - \beta_2^t}` (Keras, TensorFlow, torch SparseAdam; the end
         of section 2 of the paper). "root_corrected": :math:`\sqrt{\hat v + \epsilon}` (optax's ``eps_root``).
-        "root_raw": :math:`\sqrt{v + \epsilon} / \sqrt{1 - \beta_2^t}`. "both": :math:`\sqrt{\hat v + \epsilon} + \epsilon`.
+        "root_raw": :math:`\sqrt{v + \epsilon} / \sqrt{1 - \beta_2^t}`.
+        "both": :math:`\sqrt{\hat v + \epsilon} + \epsilon`.
     bias_correction : {"both", "none", "first", "second"}
         Which means are corrected. "none": MLX by default, BERT. "second": AdamD (arXiv 2110.10828).
     amsgrad : {"none", "max_raw", "max_corrected"}
@@ -124,10 +125,8 @@ class Adam(AdamStep):
     presets: ClassVar[Mapping[str, Preset]] = {
         "paper": Preset("arXiv 1412.6980, algorithm 1", {}),
         "torch": Preset("torch.optim.Adam 2.13.0", {}),
-        "optax": Preset("optax.adam 0.2.8", {"amsgrad": "none"}),
-        "keras": Preset(
-            "keras.optimizers.Adam 3.15.1", {"eps": 1e-7, "eps_place": "hat", "decay": "decoupled"}
-        ),
+        "optax": Preset("optax.adam 0.2.8", {}),
+        "keras": Preset("keras.optimizers.Adam 3.15.1", {"eps": 1e-7, "eps_place": "hat", "decay": "decoupled"}),
         "mlx": Preset("mlx.optimizers.Adam 0.32.4", {"bias_correction": "none"}),
         "tinygrad": Preset("tinygrad.nn.optim.Adam 0.14.0", {}),
         "sklearn": Preset("sklearn.neural_network._stochastic_optimizers.AdamOptimizer 1.9.1", {"eps_place": "hat"}),

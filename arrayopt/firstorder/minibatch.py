@@ -1,5 +1,7 @@
 """Mini-batches: the rows of some arrays, once each, in batches and in random order."""
 
+from __future__ import annotations  # naming numpy.random in a signature would import it
+
 from collections.abc import Iterator
 from typing import Any, Literal
 

@@ -82,6 +82,7 @@ class NAdam(Rule):
     schedule: Literal["dozat", "constant", "simple"] = "dozat"
     eps_place: EpsPlace = "paper"
 
+    constants: ClassVar[Mapping[str, tuple[float, ...]]] = {"momentum_decay": (0.004, 1.0)}
     presets: ClassVar[Mapping[str, Preset]] = {
         "paper": Preset("Dozat 2015", {}),
         "torch": Preset("torch.optim.NAdam 2.13.0", {}),

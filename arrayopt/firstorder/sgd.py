@@ -50,6 +50,9 @@ class SGD(Rule):
 
     lr: Rate = 0.01
 
+    inert: ClassVar[Mapping[str, str]] = {
+        "decay=in_update": "the gradient is the update, so that it is the same sum as with l2"
+    }
     presets: ClassVar[Mapping[str, Preset]] = {
         "paper": Preset("Robbins and Monro 1951", {}),
         "torch": Preset("torch.optim.SGD 2.13.0, momentum=0", {"lr": 1e-3}),

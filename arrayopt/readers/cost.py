@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from arrayopt.core.rule import PerLeaf
 from arrayopt.core.tape import Value, trace
 from arrayopt.core.trees import Leaf
 

@@ -11,7 +11,6 @@ from arrayopt.core import options
 from arrayopt.core.rule import Rule
 from arrayopt.core.trees import Leaf
 from arrayopt.errors import LeafError
-from arrayopt.firstorder import RULES
 
 
 def exaggerated(cls: type[Rule], **fields: Any) -> Rule:

@@ -126,7 +126,7 @@ def test_bfloat16_is_computed_in_float32_and_rounded_back(cls):
     ml_dtypes = pytest.importorskip("ml_dtypes", reason="ml_dtypes is not installed")
     rule = exaggerated(cls)
     p, g = (x.astype(ml_dtypes.bfloat16) for x in arrays((4, 3), np.float32, 2))
-    after, state = rule.update(g, rule.init(p), p)
+    after, _ = rule.update(g, rule.init(p), p)
     slots = {s: {k: x.astype(np.float32) for k, x in by.items()} for s, by in rule.init(p).slots.items()}
     expected, _ = rule.update(g.astype(np.float32), State(0, slots), p.astype(np.float32))
     assert after.dtype == p.dtype

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from arrayopt import RULES, Adam, AdamW, Adagrad, Lion, Momentum, Nesterov, RMSProp, SGD
+from arrayopt import RULES, SGD, Adagrad, Adam, AdamW, Lion, Momentum, Nesterov, RMSProp
 from arrayopt.conformance import Candidate, check
 from arrayopt.conformance.dialects import space
 from tests.common.rules import exaggerated

@@ -48,7 +48,8 @@ def test_flat_and_back_bit_for_bit(tmp_path):
 def test_from_flat_puts_arrays_where_the_parameters_are():
     strict = pytest.importorskip("array_api_strict")
     device = strict.Device("device1")
-    there = {"a": {"w": strict.ones((2, 2), dtype=strict.float32, device=device)}, "b": strict.ones(3, dtype=strict.float32, device=device)}
+    like = {"dtype": strict.float32, "device": device}
+    there = {"a": {"w": strict.ones((2, 2), **like)}, "b": strict.ones(3, **like)}
     state = State.from_flat(stepped().flat(), there)
     assert state.slots["m"]["a/w"].device == device
     Adam().update(there, state, there)

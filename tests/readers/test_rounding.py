@@ -11,9 +11,13 @@ from arrayopt.readers.bounded import SINGLE
 from arrayopt.readers.rounding import Rounding
 from tests.common.rules import accepts, exaggerated, for_dtype
 
+
 def leaves_of(rule, rng, dtype):
     """A hundred thousand parameters: one vector, or matrices where the cost grows faster than the size."""
-    large = accepts(rule, (100_000,)) and max(map(math.prod, rule.slot_shapes(Leaf("w", (300,), "float64")).values()), default=0) <= 300
+    large = (
+        accepts(rule, (100_000,))
+        and max(map(math.prod, rule.slot_shapes(Leaf("w", (300,), "float64")).values()), default=0) <= 300
+    )
     shapes = [(100_000,)] if large else [(25, 20)] * 200
     return {str(i): rng.normal(scale=2.0, size=s).astype(dtype) for i, s in enumerate(shapes)}
 

@@ -116,15 +116,13 @@ def listed(
     for row in rows:
         target = getattr(module, row.optimizer)
         options = Options(target, names, row.fixed)
-        known = {f.name for f in dataclasses.fields(row.rule)}
-        defaults = {e.field: e.default for e in options.entries if e.default is not None and e.field in known}
-        own = {
-            k
-            for k in row.rule.constants
-            if k in defaults and defaults[k] != getattr(row.rule(), k) and k not in row.numbers
-        }
+        paper = {f.name: f.default for f in dataclasses.fields(row.rule)}
+        defaults = {e.field: e.default for e in options.entries if e.default is not None and e.field in paper}
+        own = {k for k in row.rule.constants if defaults.get(k, paper[k]) != paper[k] and k not in row.numbers}
+        structure = {k: x for k, x in row.numbers.items() if k not in NUMBERS}
         held = {e.option: options.signature[e.option] for e in options.entries if e.field in own}
-        numbers = {k: x for k, x in defaults.items() if k not in own} | dict(row.numbers)
+        held |= options.arguments(structure)
+        numbers: dict[str, Any] = {k: x for k, x in defaults.items() if k not in own} | dict(row.numbers)
         shown = {**options.arguments(row.numbers), **row.fixed}
         name = f"{module.__name__}.{row.optimizer}{_call(shown)}"
         adapted = candidate(target, **{**row.fixed, **held})

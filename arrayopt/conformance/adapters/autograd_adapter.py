@@ -1,4 +1,4 @@
-"""autograd.misc.optimizers: functions that run a whole optimization, ``optimize(grad, x0, callback, num_iters, ...)``."""
+"""autograd.misc.optimizers: functions that run a whole optimization, ``f(grad, x0, callback, num_iters, ...)``."""
 
 import functools
 import inspect

@@ -23,7 +23,10 @@ NAMES = {
 
 
 class Session:
-    """An optimizer and its parameters, one level down: mlx keeps the state of a leaf beside "step" and "learning_rate"."""
+    """An optimizer and its parameters.
+
+    They are one level down, since mlx keeps the state of a leaf beside "step" and "learning_rate".
+    """
 
     def __init__(self, options: Options, params: Arrays, hyper: Mapping[str, float]) -> None:
         self.options, self.hyper = options, dict(hyper)

@@ -1,6 +1,7 @@
 """optax: gradient transformations, run in float64."""
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -25,11 +26,12 @@ NAMES = {
 """Options of optax -> fields."""
 
 
-def _float64() -> Any:
-    """Return a context in which jax has float64; outside of it the user's setting stands."""
-    if hasattr(jax, "enable_x64"):
-        return jax.enable_x64(True)
-    return jax.experimental.enable_x64()  # before jax 0.8
+@contextlib.contextmanager
+def _float64() -> Iterator[None]:
+    """Give jax float64, and let it compile nothing, which probes are too short for; outside the user's settings stand."""
+    double = jax.enable_x64(True) if hasattr(jax, "enable_x64") else jax.experimental.enable_x64()  # before jax 0.8
+    with double, jax.disable_jit():
+        yield
 
 
 class Session:

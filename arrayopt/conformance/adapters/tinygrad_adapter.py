@@ -18,12 +18,12 @@ NAMES = {"b1": "beta1", "b2": "beta2", "ns_steps": "ns_steps"}
 
 
 def _running() -> Any:
-    """Return a context in which tinygrad trains, on the device that runs in Python; the user's settings stand outside."""
+    """Let tinygrad train, on the device that runs in Python; outside of the context the user's settings stand."""
     return Context(DEV="PYTHON", TRAINING=1)
 
 
 class Session:
-    """An optimizer and its tensors, which have the precision that tinygrad gives the state: OPTIM_DTYPE, else float32."""
+    """An optimizer and its tensors, in the precision that tinygrad gives the state: OPTIM_DTYPE, else float32."""
 
     def __init__(self, options: Options, params: Arrays, hyper: Mapping[str, float]) -> None:
         self.options, self.hyper = options, dict(hyper)

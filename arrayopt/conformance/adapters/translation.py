@@ -63,8 +63,8 @@ class Options:
     def signature(self) -> dict[str, Any]:
         """Return option -> default, None where there is none."""
         every = inspect.signature(self.target).parameters.values()
-        return {p.name: None if p.default is p.empty else p.default
-                for p in every if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) and p.name not in self.fixed}  # fmt: skip
+        free = [p for p in every if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) and p.name not in self.fixed]
+        return {p.name: None if p.default is p.empty else p.default for p in free}
 
     @functools.cached_property
     def entries(self) -> list[Entry]:
@@ -101,7 +101,8 @@ class Options:
                     given[e.option] = value
                 else:
                     whole = list(given.get(e.option) or self.signature[e.option] or [None] * len(PAIRS[e.option]))
-                    given[e.option] = tuple(whole[: e.place] + [value] + whole[e.place + 1 :])
+                    whole[e.place] = value
+                    given[e.option] = tuple(whole)
         return given
 
     def changed(self, hyper: Mapping[str, float], current: Mapping[str, float]) -> dict[str, Any]:

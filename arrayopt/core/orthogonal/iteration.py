@@ -8,7 +8,7 @@ import numpy as np
 
 from arrayopt.backend import Array, Namespace
 from arrayopt.core.orthogonal.polynomials import Polynomial, composite
-from arrayopt.core.orthogonal.precision import UNITS, at_least_single, to_bfloat16, with_error
+from arrayopt.core.orthogonal.precision import UNITS, at_least_single, finite_or_zero, to_bfloat16, with_error
 from arrayopt.core.tape import opaque
 
 Norm = Literal["add", "max", "safety", "spectral", "schatten", "aol"]
@@ -27,7 +27,9 @@ def _gram(xp: Namespace, x: Array) -> Array:
 def _divisor(xp: Namespace, x: Array, eps: float, norm: Norm) -> Array:
     """Return what x is divided by before the iteration, so that its singular values are at most 1."""
     if norm == "spectral":
-        return xp.linalg.matrix_norm(x, ord=2, keepdims=True) + eps
+        finite, x = finite_or_zero(xp, x)
+        n = xp.linalg.matrix_norm(x, ord=2, keepdims=True) + eps
+        return xp.where(finite, n, math.nan)
     if norm == "schatten":  # the Schatten-4 norm
         return xp.sqrt(xp.maximum(_frobenius(xp, _gram(xp, x)), eps))
     if norm == "aol":  # one number a row: almost orthogonal layers

@@ -58,3 +58,9 @@ def to_bfloat16(xp: Namespace, x: Array) -> Array:
     lead = xp.abs(q - (1 - 2.0**-24) * q)
     shift = (1.5 * 2.0**16) * lead
     return (x + shift) - shift
+
+
+def finite_or_zero(xp: Namespace, x: Array) -> tuple[Array, Array]:
+    """Tell which matrices are finite, and set the others to zero: LAPACK would raise, and one NaN spoils a matrix."""
+    finite = xp.all(xp.isfinite(x), axis=(-2, -1), keepdims=True)
+    return finite, xp.where(finite, x, 0.0)

@@ -7,7 +7,7 @@ import numpy as np
 from array_api_compat import is_jax_namespace
 
 from arrayopt.backend import Array, Namespace
-from arrayopt.core.orthogonal.precision import UNITS, widest, with_error
+from arrayopt.core.orthogonal.precision import UNITS, finite_or_zero, widest, with_error
 from arrayopt.core.tape import opaque
 from arrayopt.core.trees import dtype_name
 
@@ -24,12 +24,6 @@ def _cut(shape: tuple[int, ...], unit: float) -> float:
     operations that made the entries, and for LAPACK.
     """
     return 8 * unit * math.sqrt(max(shape[-2:]))
-
-
-def _finite(xp: Namespace, x: Array) -> tuple[Array, Array]:
-    """Tell which matrices are finite, and set the others to zero: LAPACK would raise, and one NaN spoils a matrix."""
-    finite = xp.all(xp.isfinite(x), axis=(-2, -1), keepdims=True)
-    return finite, xp.where(finite, x, 0.0)
 
 
 def _msign_error(x: Any, *, norm_of_error: float = 0.0, unit: float = 0.0) -> float:
@@ -73,7 +67,7 @@ def msign(xp: Namespace, x: Array) -> Array:
     """
     if 0 in x.shape:
         return x
-    finite, wide = _finite(xp, widest(xp, x))
+    finite, wide = finite_or_zero(xp, widest(xp, x))
     found = None
     if wide.dtype != x.dtype and not is_jax_namespace(xp):
         found = _msign_by_gram(xp, wide)
@@ -137,7 +131,7 @@ def inverse_root(xp: Namespace, a: Array, *, order: int) -> Array:
     """
     if 0 in a.shape:
         return a
-    finite, wide = _finite(xp, widest(xp, a))
+    finite, wide = finite_or_zero(xp, widest(xp, a))
     w, v = xp.linalg.eigh(wide)
     kept = w > _cut(a.shape, UNITS[dtype_name(a)]) * xp.max(w, axis=-1, keepdims=True)
     power = xp.where(kept, xp.where(kept, w, 1.0) ** (-1 / order), 0.0)

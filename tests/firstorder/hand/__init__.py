@@ -1,4 +1,4 @@
-"""Two steps of every rule by hand, written from the papers in exact or 50-digit arithmetic; nothing here imports arrayopt."""
+"""Two steps of every rule by hand, from the papers, in exact or 50-digit arithmetic; nothing here imports arrayopt."""
 
 from collections.abc import Sequence
 
