@@ -1,7 +1,6 @@
 """The command line: `arrayopt check`, `explain` and `list`."""
 
 import inspect
-import json
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,11 +11,12 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from arrayopt.conformance import Report, check
-from arrayopt.conformance.adapters import Peer, installed, peers
+from arrayopt.conformance import Cause, Report, check
+from arrayopt.conformance.adapters import Peer, every_peer
 from arrayopt.conformance.report import SCHEMA
 from arrayopt.conformance.targets import load
 from arrayopt.core import options
+from arrayopt.core.results import write_json
 from arrayopt.core.rule import Rule
 from arrayopt.core.trees import Leaf
 from arrayopt.errors import ArrayOptError, OptionError
@@ -80,11 +80,11 @@ def check_command(
 
     The exit code is that of the worst target: 0 conforms or dialect, 1 differs, 2 cannot run.
     """
-    jobs = _given(targets, against) if targets else _everything()
-    reports = run(jobs)
+    jobs, broken = (_given(targets, against), []) if targets else everything()
+    reports = [*broken, *run(jobs)]
     show(reports, whole=bool(targets))
     if json_file is not None:
-        json_file.write_text(json.dumps({"schema": SCHEMA, "reports": [r.to_dict() for r in reports]}, indent=1) + "\n")
+        write_json(json_file, {"schema": SCHEMA, "reports": [r.to_dict() for r in reports]})
     sys.exit(max((EXIT[r.verdict] for r in reports), default=0))
 
 
@@ -168,18 +168,19 @@ def _given(targets: Sequence[str], against: str | None) -> list[tuple[Peer, str]
     return jobs
 
 
-def _everything() -> list[tuple[Peer, str]]:
-    jobs = [(peer, "") for framework in installed() for peer in peers(framework)]
-    return jobs + [(Peer(f.stem, *load(str(f))[:2]), "") for f in sorted(EXAMPLES.glob("[a-z]*.py"))]
+def everything() -> tuple[list[tuple[Peer, str]], list[Report]]:
+    """Return what is checked without a target, and a report on each installed framework that cannot be adapted."""
+    found, broken = every_peer()
+    examples = [(Peer(f.stem, *load(str(f))[:2]), "") for f in sorted(EXAMPLES.glob("[a-z]*.py"))]
+    reports = [Report(k, None, "cannot-run", causes=(Cause("cannot-run", why),)) for k, why in broken.items()]
+    return [*((peer, "") for peer in found), *examples], reports
 
 
 def run(jobs: Iterable[tuple[Peer, str]]) -> list[Report]:
-    """Check every job, with a progress bar on a terminal once it takes longer than a second."""
+    """Check every job, with a progress bar on a terminal, gone when it is done."""
     jobs = list(jobs)
     reports = []
-    with Progress(
-        console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty() or len(jobs) < 3
-    ) as bar:
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("checking", total=len(jobs))
         for peer, note in jobs:
             bar.update(task, description=peer.name)

@@ -16,7 +16,7 @@ from typing import Any
 
 from arrayopt import cli
 from arrayopt.conformance import Report
-from arrayopt.conformance.adapters import Peer, installed, peers
+from arrayopt.conformance.adapters import Peer, every_peer
 from arrayopt.conformance.dialects import changes
 from arrayopt.conformance.report import SCHEMA
 from arrayopt.conformance.targets import load
@@ -55,24 +55,13 @@ def as_written(report: Report, verdict: str, fields: dict[str, Any]) -> bool:
     return not fields or any(fields.items() <= changes(report.reference, r).items() for r in rules)
 
 
-def peer_jobs() -> tuple[list[Peer], dict[str, str]]:
-    """Return the optimizers of the installed peers, and the peers that cannot be adapted with the reason."""
-    found, broken = [], {}
-    for framework in installed():
-        try:
-            found += peers(framework)
-        except Exception as error:  # importing a framework may fail in any way
-            broken[framework] = f"{type(error).__name__}: {error}"
-    return found, broken
-
-
 def main(arguments: Sequence[str] | None = None, folder: Path = CANDIDATES) -> int:
     parser = argparse.ArgumentParser(prog="python -m validation.examples", description=__doc__.partition("\n")[0])
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all reports to this file")
     options = parser.parse_args(arguments)
     paths = examples(folder)
     written = [expected_verdict(path) for path in paths]
-    found, broken = peer_jobs()
+    found, broken = every_peer()
     jobs = [(peer, "") for peer in found]
     for path in paths:
         candidate, reference, note = load(str(path))

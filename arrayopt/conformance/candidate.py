@@ -20,7 +20,7 @@ class Session(Protocol):
     """One run of a candidate. It may also offer ``set(**hyper)``, ``save()`` and ``load(state)``."""
 
     def step(self, grads: Any) -> Any:
-        """Take a step and return the new parameters."""
+        """Take a step and return the new parameters; None if they are the ones it was made with, written in place."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,9 @@ class Candidate:
         if self.tree == "array" and len(params) != 1:
             raise CannotRunError("takes one array, not several leaves")
         given = {k: v for k, v in hyper.items() if k in self.hyper}
-        session = _guarded("making it", self.make, self._pack(_copies(params, self.dtype)), **given)
-        return Running(self, session, {k: p.shape for k, p in params.items()})
+        handed = self._pack(_copies(params, self.dtype))
+        session = _guarded("making it", self.make, handed, **given)
+        return Running(self, session, handed, {k: p.shape for k, p in params.items()})
 
     def _pack(self, arrays: Arrays) -> Any:
         if self.tree == "dict":
@@ -122,6 +123,7 @@ class Running:
 
     candidate: Candidate
     session: Any
+    handed: Any
     shapes: dict[str, tuple[int, ...]]
 
     def can(self, what: str) -> bool:
@@ -139,7 +141,8 @@ class Running:
         before = _copies(handed, self.candidate.dtype)
         result = _guarded("step", self.session.step, self.candidate._pack(handed))
         overwritten = [k for k in names if not np.array_equal(handed[k], before[k], equal_nan=True)]
-        tree = self.candidate._unpack(result, names)
+        # a port that returns nothing has written into the parameters it was made with
+        tree = self.candidate._unpack(self.handed if result is None else result, names)
         params: Arrays = {}
         for name in names:
             if name not in tree:

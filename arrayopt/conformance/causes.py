@@ -67,7 +67,7 @@ def purity(candidate: Candidate, runs: list[Ran], reference: Rule) -> list[Cause
 
 
 def dead_options(candidate: Candidate, first: Ran, reference: Rule) -> list[Cause]:
-    """Look for declared hyper-parameters that change nothing although they matter in the reference."""
+    """Look for declared hyper-parameters that change nothing although they matter in the rule it seems to follow."""
     causes = []
     base, hyper = set_up(reference, first.probe, candidate.hyper)
     expected = trajectory(base, first.probe)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from arrayopt.conformance.candidate import Candidate, CannotRunError
 from arrayopt.conformance.causes import Cause, dead_options, follows, purity
 from arrayopt.conformance.compare import Divergence, Ran, compare, distance, follow, trajectory
-from arrayopt.conformance.dialects import Named, agrees, changes, search, space
+from arrayopt.conformance.dialects import COARSE, Named, agrees, changes, search, space
 from arrayopt.conformance.fitting import fits
 from arrayopt.conformance.probes import probes_for, set_up
 from arrayopt.conformance.report import Report, Verdict
@@ -56,7 +56,7 @@ def check(candidate: Candidate, reference: Rule, *, seed: int = 0) -> Report:
         runs = follow(candidate, probes, reference)
     except CannotRunError as refusal:
         return Report(candidate.name, reference, "cannot-run", causes=(Cause("cannot-run", str(refusal)),))
-    causes = purity(candidate, runs, reference) + dead_options(candidate, runs[0], reference)
+    causes = purity(candidate, runs, reference)
     against = {
         unit: [compare(r, reference, candidate, unit) for r in runs if not r.not_run] for unit in (DOUBLE, SINGLE)
     }
@@ -73,8 +73,9 @@ def check(candidate: Candidate, reference: Rule, *, seed: int = 0) -> Report:
     constant = next(fits(candidate, runs, unsure, constants=True), None)
     if constant is not None:
         return _report(candidate, reference, constant.rule, [constant.rule], DOUBLE, runs, causes, departures)
-    if not causes or all(c.kind == "ignored-option" for c in causes):  # else the numbers mean nothing
+    if not causes:  # else the numbers mean nothing
         near = _distinct(candidate, runs[0], found, NEAREST, constants=False)
+        causes += dead_options(candidate, runs[0], reference)
         why = _explanations(candidate, reference, runs, near, found.nearest[0][0])
         causes += [c for c in why if not causes or c.kind != "nearest"]
     error = max((c.error for c in against[DOUBLE]), default=None)
@@ -113,6 +114,7 @@ def _report(candidate: Candidate, reference: Rule, match: Rule, equivalent: list
     error = max(c.error for c in compared.values() if c is not None)
     undecided = sum(c.undecided for c in compared.values() if c is not None)
     notes = (f"{undecided} elements hang on rounding and were left out",) if undecided else ()
+    causes = causes + dead_options(candidate, runs[0], match)
     wrong = bool(causes)
     if unit == SINGLE:
         text = "the rule is right; its scalars (bias corrections, 1 - beta) are computed in float32"
@@ -148,7 +150,9 @@ def _explanations(candidate: Candidate, reference: Rule, runs: list[Ran], near: 
     single = dataclasses.replace(candidate, dtype="float32")
     if candidate.dtype == "float64":
         for rule in near:
-            if any(agrees(rule, runs, single, unit) for unit in (DOUBLE, SINGLE)):
+            placed, _ = set_up(rule, runs[0].probe, candidate.hyper)
+            close = distance(runs[0].probe, runs[0].path, trajectory(placed, runs[0].probe)) < COARSE
+            if close and any(agrees(rule, runs, single, unit) for unit in (DOUBLE, SINGLE)):
                 text = f"it computes {_told(reference, rule)} in float32, though it is given float64"
                 return [Cause("float32", text, changes(reference, rule))]
     found = list(fits(candidate, runs, near, constants=False))

@@ -102,16 +102,16 @@ def agrees(rule: Rule, runs: list[Ran], candidate: Candidate, scalar_unit: float
 def search(spaces: list[Iterator[Rule]], runs: list[Ran], candidate: Candidate) -> Named:
     """Rank the dialects by distance in the first probe; keep those that agree in all."""
     first = runs[0]
-    ranked = []
-    for rule in itertools.chain(*spaces):
+    ranked, every = [], list(itertools.chain(*spaces))
+    for rule in every:
         placed, _ = set_up(rule, first.probe, candidate.hyper)
         ranked.append((distance(first.probe, first.path, trajectory(placed, first.probe)), rule))
     ranked.sort(key=lambda pair: pair[0])  # stable: of equals, the one nearest to the reference comes first
     close = [rule for d, rule in ranked if d < COARSE]
     for unit in (DOUBLE, SINGLE):
-        found = [rule for rule in close if agrees(rule, runs, candidate, unit)]
-        if found:
-            return Named(found, ranked, unit)
+        found = {rule for rule in close if agrees(rule, runs, candidate, unit)}
+        if found:  # in the order of the space, in which the commoner values of a field come first
+            return Named([rule for rule in every if rule in found], ranked, unit)
     return Named([], ranked, DOUBLE)
 
 

@@ -9,6 +9,7 @@ from arrayopt.conformance.causes import Cause
 from arrayopt.conformance.compare import Divergence
 from arrayopt.conformance.dialects import changes
 from arrayopt.core import options
+from arrayopt.core.results import plain
 from arrayopt.core.rule import Rule
 
 Verdict = Literal["conforms", "dialect", "differs", "cannot-run"]
@@ -69,10 +70,11 @@ class Report:
 
     def summary(self) -> str:
         """Return one line: what it computes, or why not."""
+        single = " (scalars in float32)" if any(c.kind == "float32-scalars" for c in self.causes) else ""
         if self.verdict == "conforms":
-            return "follows the published rule"
+            return "follows the published rule" + single
         if self.verdict == "dialect":
-            return ", ".join(f"{k}={v!r}" for k, v in self.dialect.items())
+            return ", ".join(f"{k}={v!r}" for k, v in self.dialect.items()) + single
         return "; ".join(map(str, self.causes)) or str(self.first_divergence)
 
     def __str__(self) -> str:
@@ -98,25 +100,9 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain data for JSON, with a schema version."""
-        return {
-            "schema": SCHEMA,
-            "candidate": self.candidate,
-            "reference": _rule(self.reference),
-            "verdict": self.verdict,
-            "match": _rule(self.match),
-            "dialect": {k: _plain(v) for k, v in self.dialect.items()},
-            "equivalent": [_rule(r) for r in self.equivalent],
-            "causes": [
-                {"kind": c.kind, "text": c.text, "values": {k: _plain(v) for k, v in c.values.items()}}
-                for c in self.causes
-            ],
-            "first_divergence": None
-            if self.first_divergence is None
-            else {k: _plain(v) for k, v in dataclasses.asdict(self.first_divergence).items()},
-            "error": _plain(self.error),
-            "probes": dict(self.probes),
-            "notes": list(self.notes),
-        }
+        own = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        data: dict[str, Any] = plain({"schema": SCHEMA, **own, "dialect": self.dialect})
+        return data
 
 
 def _speaks(match: Rule, framework: str) -> bool:
@@ -132,18 +118,3 @@ def _brief(rule: Rule) -> str:
     changed = [f"{f.name}={getattr(rule, f.name)!r}" for f in dataclasses.fields(rule)
                if f.name == "lr" or getattr(rule, f.name) != f.default]  # fmt: skip
     return f"{type(rule).__name__}({', '.join(changed)})"
-
-
-def _rule(rule: Rule | None) -> dict[str, Any] | None:
-    if rule is None:
-        return None
-    return {"rule": type(rule).__name__} | {f.name: _plain(getattr(rule, f.name)) for f in dataclasses.fields(rule)}
-
-
-def _plain(x: Any) -> Any:
-    """Turn a value into what JSON can hold; numbers that it cannot become strings."""
-    if isinstance(x, float) and x not in (float("inf"), float("-inf")) and x == x:
-        return x
-    if isinstance(x, (tuple, list)):
-        return [_plain(v) for v in x]
-    return x if x is None or isinstance(x, (bool, int, str)) else str(x)

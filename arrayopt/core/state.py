@@ -9,7 +9,7 @@ import numpy as np
 import optree
 from optree.registry import __GLOBAL_NAMESPACE as GLOBAL_NAMESPACE
 
-from arrayopt.backend import Array, namespace, to_numpy
+from arrayopt.backend import Array, default, namespace, to_numpy
 from arrayopt.core.trees import Tree, flatten
 from arrayopt.errors import LeafError
 
@@ -59,7 +59,9 @@ class State:
 
     @classmethod
     def from_flat(cls, arrays: Mapping[str, np.ndarray], params: Tree | None = None) -> "State":
-        """Rebuild a state from `flat`, as NumPy arrays or in the library and on the device of `params`.
+        """Rebuild a state from `flat`, in the library and on the device of `params`.
+
+        Without `params` the arrays are created in the library that `arrayopt.use` says, NumPy by default.
 
         Raises
         ------
@@ -81,8 +83,13 @@ class State:
                 import ml_dtypes
 
                 path, x = path.removesuffix(":bfloat16"), x.view(ml_dtypes.bfloat16)
-            slots.setdefault(slot, {})[path] = _place(x, path, places) if places else x
+            slots.setdefault(slot, {})[path] = _place(x, path, places) if places else _created(x)
         return cls(int(arrays["t"]), slots)
+
+
+def _created(x: np.ndarray) -> Array:
+    xp = default()
+    return x if xp is namespace(x) else xp.asarray(x)
 
 
 def _place(x: np.ndarray, path: str, places: Mapping[str, Array]) -> Array:

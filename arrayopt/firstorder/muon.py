@@ -38,10 +38,11 @@ class Muon(Rule):
     form : {"ema", "heavy_ball"}
         "ema": as above (Keller, torch, optax, MLX, pytorch_optimizer, timm). "heavy_ball":
         :math:`M_t = \mu M_{t-1} + G_t` (Keras, tinygrad, Moonlight, dion; the article).
-    nesterov : {"damped", "heavy", "bias_corrected", "none"}
+    nesterov : {"damped", "heavy", "bias_corrected", "debiased", "none"}
         "damped": as above (Keller, torch, MLX, pytorch_optimizer). "heavy": :math:`U = G + \mu M` (Keras, tinygrad,
         Moonlight). "bias_corrected": :math:`U = \mu M / (1 - \mu^{t+1}) + (1 - \mu) G / (1 - \mu^t)` (optax).
-        "none": :math:`U = M` (dion and timm by default).
+        "debiased": :math:`U = M / (1 - \mu^t)`, which `eps` alone can tell from "none" (optax with
+        ``nesterov=False``). "none": :math:`U = M` (dion and timm by default).
     orthogonalize : {"newton_schulz", "exact"}
         "exact": msign by singular values or eigenvalues, with msign(0) = 0; `eps`, `norm`, `ns_dtype` and the
         polynomials are then not used.
@@ -101,7 +102,7 @@ class Muon(Rule):
     lr: Rate = 0.02
     momentum: UnitInterval = 0.95
     form: Literal["ema", "heavy_ball"] = "ema"
-    nesterov: Literal["damped", "heavy", "bias_corrected", "none"] = "damped"
+    nesterov: Literal["damped", "heavy", "bias_corrected", "debiased", "none"] = "damped"
     orthogonalize: Literal["newton_schulz", "exact"] = "newton_schulz"
     coefficients: Literal["keller", "taylor", "quintic", "polar_express"] = "keller"
     polynomials: tuple[Polynomial, ...] = ()
@@ -209,7 +210,7 @@ class Muon(Rule):
             "dion": math.sqrt(rows / columns),
             "none": 1.0,
         }[self.scale]
-        corrected = self.nesterov == "bias_corrected"
+        corrected = self.nesterov in ("bias_corrected", "debiased")
         return {
             "gamma": gamma,
             "flat": flat,
@@ -238,6 +239,8 @@ class Muon(Rule):
             return g + h.momentum * m
         if self.nesterov == "bias_corrected":
             return ema(h.momentum, m / h.bc_next, g / h.bc)
+        if self.nesterov == "debiased":
+            return m / h.bc
         return m
 
     def orthogonal(self, xp: Namespace, h: SimpleNamespace, u: Array) -> Array:

@@ -222,6 +222,18 @@ def test_without_set_the_changing_rate_is_not_run_and_said_so():
     assert "not run" in str(report)
 
 
+def test_a_port_that_writes_in_place_and_returns_nothing():
+    class InPlace:
+        def __init__(self, params, lr):
+            self.params, self.lr = params, lr
+
+        def step(self, grads):
+            for k, g in grads.items():
+                self.params[k] -= self.lr * g
+
+    assert check(Candidate.from_step(InPlace), SGD()).verdict == "conforms"
+
+
 @pytest.mark.parametrize("tree", ["list", "array"])
 def test_other_forms_of_parameters(tree):
     class Plain:
@@ -261,6 +273,7 @@ def test_a_report_is_plain_data_too():
     data = json.loads(json.dumps(report.to_dict()))
     assert data["schema"] == 1
     assert (data["verdict"], data["dialect"]) == ("dialect", {"eps_place": "hat"})
+    assert (data["match"]["type"], data["match"]["eps_place"]) == ("Adam", "hat")
     assert data["first_divergence"]["probe"] == "E"
     assert "spoken by" in str(report)
     assert "keras" in str(report)

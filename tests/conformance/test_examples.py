@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from arrayopt.conformance import Candidate, check
+from arrayopt.conformance import Candidate, adapters, check
 from arrayopt.conformance.adapters import Peer
 from arrayopt.conformance.targets import load
 from arrayopt.firstorder import Lion
@@ -17,7 +17,7 @@ LINE = '"""verdict: {} | Adam."""\n'
 
 @pytest.fixture
 def no_peers(monkeypatch):
-    monkeypatch.setattr(examples, "peer_jobs", lambda: ([], {}))
+    monkeypatch.setattr(examples, "every_peer", lambda: ([], {}))
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
@@ -100,7 +100,7 @@ def test_the_script_fails_for_a_peer_that_cannot_run(tmp_path, capsys, monkeypat
             raise RuntimeError("no device")
 
     peer = Peer("some.Lion", Candidate.from_step(Broken), Lion())
-    monkeypatch.setattr(examples, "peer_jobs", lambda: ([peer], {}))
+    monkeypatch.setattr(examples, "every_peer", lambda: ([peer], {}))
     assert examples.main([], tmp_path) == 1
     assert "0 of 1 optimizers of peers could be run" in capsys.readouterr().out
 
@@ -109,7 +109,7 @@ def test_a_framework_that_fails_to_import_is_named(tmp_path, capsys, monkeypatch
     def fail(framework):
         raise OSError(f"lib{framework}.so is missing")
 
-    monkeypatch.setattr(examples, "installed", lambda: ["torch"])
-    monkeypatch.setattr(examples, "peers", fail)
+    monkeypatch.setattr(adapters, "installed", lambda: ["torch"])
+    monkeypatch.setattr(adapters, "peers", fail)
     assert examples.main([], tmp_path) == 1
     assert "torch cannot be adapted: OSError: libtorch.so is missing" in capsys.readouterr().out

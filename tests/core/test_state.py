@@ -4,7 +4,7 @@ import numpy as np
 import optree
 import pytest
 
-from arrayopt import Adam, LeafError, State
+from arrayopt import Adam, LeafError, State, use
 
 PARAMS = {"a": {"w": np.ones((2, 2), np.float32)}, "b": np.ones(3, np.float32)}
 
@@ -53,6 +53,14 @@ def test_from_flat_puts_arrays_where_the_parameters_are():
     state = State.from_flat(stepped().flat(), there)
     assert state.slots["m"]["a/w"].device == device
     Adam().update(there, state, there)
+
+
+def test_from_flat_creates_arrays_where_use_says():
+    strict = pytest.importorskip("array_api_strict")
+    with use("array_api_strict"):
+        state = State.from_flat(stepped().flat())
+    assert isinstance(state.slots["m"]["b"], type(strict.ones(1)))
+    assert isinstance(State.from_flat(stepped().flat()).slots["m"]["b"], np.ndarray)
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,18 @@ def peers(framework: str) -> list[Peer]:
     return found
 
 
+def every_peer() -> tuple[list[Peer], dict[str, str]]:
+    """List the optimizers of all installed frameworks, and why a framework cannot be adapted where it cannot."""
+    found: list[Peer] = []
+    broken = {}
+    for framework in installed():
+        try:
+            found += peers(framework)
+        except Exception as error:  # importing somebody's framework may fail in any way; the report says how
+            broken[framework] = f"{type(error).__name__}: {error}"
+    return found, broken
+
+
 @dataclass(frozen=True)
 class Row:
     """A line of an adapter's table of peers: one optimizer with its options at chosen values.

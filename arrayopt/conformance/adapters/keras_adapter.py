@@ -1,10 +1,12 @@
 """keras.optimizers, run in float32 on whichever backend keras has."""
 
+import contextlib
 import importlib.util
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +63,9 @@ class Session:
 
     def step(self, grads: Arrays) -> Arrays:
         """Take a step."""
-        self.optimizer.apply([keras.ops.convert_to_tensor(grads[k]) for k in self.names], self.variables)
-        return self._arrays()
+        with _unwarned():
+            self.optimizer.apply([keras.ops.convert_to_tensor(grads[k]) for k in self.names], self.variables)
+        return {k: _array(v) for k, v in zip(self.names, self.variables, strict=True)}
 
     def set(self, **hyper: float) -> None:
         """Change hyper-parameters: the rate is a variable, all others are attributes."""
@@ -70,22 +73,27 @@ class Session:
         for option, value in self.options.changed(hyper, self.hyper).items():
             setattr(self.optimizer, option, value)
 
-    def save(self) -> tuple[Arrays, dict[str, Any]]:
+    def save(self) -> list[np.ndarray]:
         """Return copies of parameters and state."""
-        state: dict[str, Any] = {}
-        self.optimizer.save_own_variables(state)
-        return self._arrays(), {k: np.array(x) for k, x in state.items()}
+        return [_array(v) for v in [*self.variables, *self.optimizer.variables]]
 
-    def load(self, state: tuple[Arrays, dict[str, Any]]) -> None:
+    def load(self, state: list[np.ndarray]) -> None:
         """Go on from a state that `save` returned."""
-        for k, variable in zip(self.names, self.variables, strict=True):
-            variable.assign(state[0][k])
-        self.optimizer.load_own_variables(state[1])
+        for variable, value in zip([*self.variables, *self.optimizer.variables], state, strict=True):
+            variable.assign(value)
 
-    def _arrays(self) -> Arrays:
-        return {
-            k: np.array(keras.ops.convert_to_numpy(v.value)) for k, v in zip(self.names, self.variables, strict=True)
-        }
+
+@contextlib.contextmanager
+def _unwarned() -> Iterator[None]:
+    """Hold back NumPy's warning that the ``__array__`` of torch's tensors, which keras calls, is that of NumPy 1."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        yield
+
+
+def _array(variable: Any) -> np.ndarray:
+    with _unwarned():
+        return np.array(keras.ops.convert_to_numpy(variable.value))
 
 
 def candidate(target: Callable[..., Any], **fixed: Any) -> Candidate:

@@ -28,7 +28,7 @@ NAMES = {
 
 @contextlib.contextmanager
 def _float64() -> Iterator[None]:
-    """Give jax float64, and let it compile nothing, which probes are too short for; outside the user's settings stand."""
+    """Give jax float64 and let it compile nothing, as probes are short; outside of the context the user decides."""
     double = jax.enable_x64(True) if hasattr(jax, "enable_x64") else jax.experimental.enable_x64()  # before jax 0.8
     with double, jax.disable_jit():
         yield
@@ -123,6 +123,6 @@ def peers() -> list[Peer]:
     found = listed("optax", optax, rows, NAMES, candidate)
     muon = [
         Row("muon", rules.Muon),
-        Row("muon", rules.Muon, {"nesterov": False}, dialect={"nesterov": "none"}),
+        Row("muon", rules.Muon, {"nesterov": False}, dialect={"nesterov": "debiased"}),
     ]
     return found + listed("optax", optax.contrib, muon, NAMES, candidate)
