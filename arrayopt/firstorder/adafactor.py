@@ -6,8 +6,9 @@ from types import SimpleNamespace
 from typing import Any, ClassVar, Literal, final
 
 from arrayopt.backend import Array, Namespace
+from arrayopt.core.optimizer import Slot
 from arrayopt.core.options import Epsilon, NonNegative, Rate, UnitInterval
-from arrayopt.core.rule import Preset, Rule, Slot, ema
+from arrayopt.core.rule import Preset, Rule, ema
 from arrayopt.core.trees import Leaf
 from arrayopt.firstorder.layerwise import decay_after, decay_before, rms
 

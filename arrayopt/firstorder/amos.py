@@ -7,8 +7,9 @@ from types import SimpleNamespace
 from typing import Any, ClassVar, Literal, final
 
 from arrayopt.backend import Array, Namespace
+from arrayopt.core.optimizer import Slot
 from arrayopt.core.options import NonNegative, Rate, UnitInterval
-from arrayopt.core.rule import Preset, Rule, Slot, ema
+from arrayopt.core.rule import Preset, Rule, ema
 from arrayopt.core.trees import Leaf
 
 

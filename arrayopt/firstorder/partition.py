@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, final
 
-from arrayopt.core.rule import PerLeaf, Rule
+from arrayopt.core.optimizer import PerLeaf
+from arrayopt.core.rule import Rule
 from arrayopt.core.trees import Leaf
 from arrayopt.errors import OptionError
 

@@ -7,9 +7,10 @@ from types import SimpleNamespace
 from typing import Any, ClassVar, Literal, final
 
 from arrayopt.backend import Array, Namespace
+from arrayopt.core.optimizer import Slot
 from arrayopt.core.options import Epsilon, NonNegative, Rate, UnitInterval
 from arrayopt.core.orthogonal import inverse_root
-from arrayopt.core.rule import Preset, Rule, Slot, ema
+from arrayopt.core.rule import Preset, Rule, ema
 from arrayopt.core.schedules import at
 from arrayopt.core.trees import Leaf
 from arrayopt.errors import OptionError

@@ -16,7 +16,7 @@ import numpy as np
 
 from arrayopt.backend import Array, Namespace, to_numpy
 from arrayopt.core import trees
-from arrayopt.core.rule import Optimizer
+from arrayopt.core.optimizer import Optimizer
 from arrayopt.core.state import State
 from arrayopt.core.trees import Leaf, Tree, label
 from arrayopt.errors import LeafError, OptionError

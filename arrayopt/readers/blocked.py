@@ -14,9 +14,11 @@ import numpy as np
 
 from arrayopt.backend import Array, Namespace
 from arrayopt.core import trees
-from arrayopt.core.rule import PerLeaf, Rule
+from arrayopt.core.optimizer import PerLeaf
+from arrayopt.core.rule import Rule
 from arrayopt.core.state import State
-from arrayopt.core.tape import ELEMENTWISE, Op, Tape, Value, host_value, trace
+from arrayopt.core.tape import ELEMENTWISE, Op, Tape, Value, host_value
+from arrayopt.core.tracing import trace
 from arrayopt.core.trees import Leaf, Tree, label
 from arrayopt.errors import LeafError
 

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from arrayopt.core.rule import PerLeaf
-from arrayopt.core.tape import Value, trace
+from arrayopt.core.optimizer import PerLeaf
+from arrayopt.core.tape import Value
+from arrayopt.core.tracing import trace
 from arrayopt.core.trees import Leaf
 
 

@@ -10,8 +10,10 @@ from types import SimpleNamespace
 from typing import Any
 
 from arrayopt.core import options
-from arrayopt.core.rule import PerLeaf, Rule
-from arrayopt.core.tape import Op, Tape, Value, trace
+from arrayopt.core.optimizer import PerLeaf
+from arrayopt.core.rule import Rule
+from arrayopt.core.tape import Op, Tape, Value
+from arrayopt.core.tracing import trace
 from arrayopt.core.trees import Leaf
 
 LATEX = {

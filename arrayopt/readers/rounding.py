@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from arrayopt.core import options, trees
-from arrayopt.core.rule import PerLeaf, Rule
+from arrayopt.core.optimizer import PerLeaf
+from arrayopt.core.rule import Rule
 from arrayopt.core.state import State
 from arrayopt.core.trees import Leaf, Tree
 from arrayopt.errors import OptionError

@@ -12,7 +12,7 @@ from arrayopt import LeafError, OptionError, State, inplace
 from arrayopt.conformance.compare import trajectory
 from arrayopt.conformance.probes import probes_for, set_up
 from arrayopt.core import options
-from arrayopt.core.tape import trace
+from arrayopt.core.tracing import trace
 from arrayopt.core.trees import Leaf
 from arrayopt.firstorder import RULES
 from tests.common.rules import accepts, arrays, every_dialect, exaggerated, for_dtype, same_bits

@@ -8,7 +8,8 @@ import pytest
 from arrayopt import TraceError
 from arrayopt.core.options import NonNegative, Rate
 from arrayopt.core.rule import Rule
-from arrayopt.core.tape import host_value, opaque, trace
+from arrayopt.core.tape import host_value, opaque
+from arrayopt.core.tracing import trace
 from arrayopt.core.trees import Leaf
 
 LEAF = Leaf("w", (4, 3), "float64")

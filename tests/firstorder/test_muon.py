@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from arrayopt.core import options
 from arrayopt.core.orthogonal import coefficients, composite, msign, named, polar_express, take
-from arrayopt.core.tape import trace
+from arrayopt.core.tracing import trace
 from arrayopt.core.trees import describe
 from arrayopt.errors import LeafError, OptionError
 from arrayopt.firstorder.muon import Muon

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from arrayopt.core import options
 from arrayopt.core.orthogonal import msign
 from arrayopt.core.state import State
-from arrayopt.core.tape import trace
+from arrayopt.core.tracing import trace
 from arrayopt.core.trees import describe
 from arrayopt.errors import OptionError
 from arrayopt.firstorder.muon import Muon
