@@ -10,7 +10,7 @@ import importlib.util
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
@@ -19,10 +19,10 @@ import numpy as np
 
 from arrayopt.conformance import adapters
 from arrayopt.conformance.candidate import Candidate, CannotRunError
+from arrayopt.conformance.naming import UnknownReferenceError, reference_from_name
 from arrayopt.core import options
 from arrayopt.core.rule import Rule
 from arrayopt.errors import ArrayOptError
-from arrayopt.firstorder import RULES
 
 Form = Literal["dict", "list", "array"]
 
@@ -33,16 +33,9 @@ FORMS: dict[str, Form] = {
 }  # fmt: skip
 """Annotation of the first parameter, without module and brackets -> the form in which leaves are handed over."""
 
-GENERIC = ("SGD", "Momentum")
-"""Rules whose names are also said of parts of other rules, as in NesterovMomentum: taken if no other is named."""
-
 
 class TargetError(ArrayOptError):
     """A target is not written as one, does not exist, or cannot be loaded."""
-
-
-class UnknownReferenceError(ArrayOptError):
-    """The names of a target do not say which rule it claims to follow."""
 
 
 def load(target: str, against: Rule | None = None) -> tuple[Candidate, Rule, str]:
@@ -89,34 +82,6 @@ def load(target: str, against: Rule | None = None) -> tuple[Candidate, Rule, str
     if unknown:
         note += f"; left at their defaults, since {type(reference).__name__} has no such field: {', '.join(unknown)}"
     return candidate, reference, note
-
-
-def reference_from_name(name: str) -> Rule:
-    """Return the rule that the name of an optimizer claims, at its default hyper-parameters.
-
-    A rule is named by one or more whole words ("my_adam", "AdamWOptimizer"), else by a part of a word
-    ("fusedadam"). The longest name counts, of equals the first: AdamW before Adam, but "adam_with_decay" is Adam.
-
-    Raises
-    ------
-    UnknownReferenceError
-        If no rule is named.
-
-    Examples
-    --------
-    >>> type(reference_from_name("RMSpropTF")).__name__
-    'RMSProp'
-    """
-    known = _known()
-    words = [w for w in _words(name) if w != "lambda"]  # lamb
-    start = "".join(words).find
-    runs = {"".join(words[i:j]) for i in range(len(words)) for j in range(i + 1, len(words) + 1)}
-    for named in ([n for n in known if n in runs], [n for n in known if any(n in w for w in words)]):
-        if named:
-            return known[max(named, key=lambda n: (type(known[n]).__name__ not in GENERIC, len(n), -start(n)))]
-    raise UnknownReferenceError(
-        f"the name {name!r} does not say which rule it follows; say it with --against, the rules are {_listed()}"
-    )
 
 
 # Reading the target ----------------------------------------------------------------------------
@@ -248,27 +213,6 @@ def _reference(against: Rule | None, attribute: str, where: str) -> tuple[Rule, 
             rule = reference_from_name(name)
             return rule, f"reference {type(rule).__name__} told from the {what} {name!r}"
     return reference_from_name(f"{where}:{attribute}"), ""  # which raises
-
-
-def _known() -> dict[str, Rule]:
-    """Return the rules by name in small letters, at their defaults; one that needs an argument is left out."""
-    required = dataclasses.MISSING
-    makers: list[Callable[[], Rule]] = [
-        cls
-        for cls in RULES
-        if all(f.default is not required or f.default_factory is not required for f in dataclasses.fields(cls))
-    ]
-    rules = [make() for make in makers]
-    return {type(rule).__name__.lower(): rule for rule in rules}
-
-
-def _listed() -> str:
-    return ", ".join(type(rule).__name__ for rule in _known().values())
-
-
-def _words(name: str) -> list[str]:
-    """Part a name at underscores, other signs and humps: "AdamWOptimizer" -> adam, w, optimizer."""
-    return [w.lower() for w in re.findall(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+", name)]
 
 
 # Making the candidate --------------------------------------------------------------------------

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from arrayopt.conformance import Candidate, check
-from arrayopt.conformance.targets import TargetError, UnknownReferenceError, load, reference_from_name
+from arrayopt.conformance.naming import UnknownReferenceError, reference_from_name
+from arrayopt.conformance.targets import TargetError, load
 from arrayopt.errors import ArrayOptError
 from arrayopt.firstorder import RULES, Adam, AdamW, Lion, Momentum
 

@@ -28,24 +28,43 @@ def test_the_script_prints_these_literals():
     assert [[float(x) for x in row] for row in literals(hand.two_steps())] == HAND
 
 
-def closed_sums(gradients, p0, lr, beta1, beta2, eps):
+DENOMINATORS = {
+    "paper": lambda v, c, eps, root: np.sqrt(v / c + root) + eps,
+    "hat": lambda v, c, eps, root: np.sqrt(v / c + root) + eps / np.sqrt(c),
+    "root_corrected": lambda v, c, eps, root: np.sqrt(v / c + root + eps),
+    "root_raw": lambda v, c, eps, root: np.sqrt((v + eps) / c + root),
+    "both": lambda v, c, eps, root: np.sqrt(v / c + root + eps) + eps,
+}
+
+
+def closed_sums(gradients, p0, lr, beta1, beta2, eps, eps_root=0.0, place="paper", correction="both"):
     """The parameters from the history alone: no recursion for m and v, one sum per step."""
     theta, path = p0, []
     for t in range(1, len(gradients) + 1):
         g = gradients[:t]
         w1 = (1 - beta1) * beta1 ** np.arange(t - 1, -1, -1.0)
         w2 = (1 - beta2) * beta2 ** np.arange(t - 1, -1, -1.0)
-        m_hat, v_hat = w1 @ g / w1.sum(), w2 @ g**2 / w2.sum()
-        theta = theta - lr * m_hat / (np.sqrt(v_hat) + eps)
+        c1 = w1.sum() if correction in ("both", "first") else 1.0
+        c2 = w2.sum() if correction in ("both", "second") else 1.0
+        theta = theta - lr * (w1 @ g / c1) / DENOMINATORS[place](w2 @ g**2, c2, eps, eps_root)
         path.append(theta)
     return path
 
 
-def test_closed_sums_over_the_history():
+@pytest.mark.parametrize("correction", ["both", "none", "first", "second"])
+@pytest.mark.parametrize("place", DENOMINATORS)
+@pytest.mark.parametrize("eps_root", [0.0, 0.02])
+def test_closed_sums_over_the_history(eps_root, place, correction):
     rng = np.random.default_rng(0)
     gradients, p0 = rng.normal(size=(7, 5)), rng.normal(size=5)
-    actual = follow(Adam(**EXAGGERATED), p0, gradients)
-    assert_displacements(actual, closed_sums(gradients, p0, **EXAGGERATED), p0, rel=1e-13)
+    actual = follow(Adam(**EXAGGERATED, eps_root=eps_root, eps_place=place, bias_correction=correction), p0, gradients)
+    expected = closed_sums(gradients, p0, **EXAGGERATED, eps_root=eps_root, place=place, correction=correction)
+    assert_displacements(actual, expected, p0, rel=1e-13)
+
+
+def test_it_keeps_two_slots_and_a_third_for_amsgrad():
+    slots = {amsgrad: list(Adam(amsgrad=amsgrad).init(P0).slots) for amsgrad in ("none", "max_raw", "max_corrected")}
+    assert slots == {"none": ["m", "v"], "max_raw": ["m", "v", "vmax"], "max_corrected": ["m", "v", "vmax"]}
 
 
 @given(st.floats(1e-3, 1e3), st.integers(1, 20))

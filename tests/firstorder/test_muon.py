@@ -75,6 +75,7 @@ def closed_sums(gradients, p0, rule):
             "damped": mu * m + (1 - mu) * g[-1],
             "heavy": mu * m + g[-1],
             "bias_corrected": mu * m / (1 - mu ** (t + 1)) + (1 - mu) * g[-1] / (1 - mu**t),
+            "debiased": m / (1 - mu**t),
             "none": m,
         }[rule.nesterov]
         left, s, right = np.linalg.svd(u, full_matrices=False)
@@ -91,6 +92,7 @@ DIALECTS = [
     {},
     dict(form="heavy_ball", nesterov="heavy", norm="max"),
     dict(nesterov="bias_corrected", norm="safety", scale="optax"),
+    dict(nesterov="debiased", ns_steps=1),
     dict(nesterov="none", coefficients="quintic", scale="moonlight", ns_steps=7),
     dict(form="heavy_ball", nesterov="none", coefficients="polar_express", scale="dion", ns_steps=3),
     dict(orthogonalize="exact", scale="none"),
@@ -189,6 +191,13 @@ def test_l2_decay_alone_makes_a_whole_orthogonal_step():
 def test_no_steps_of_newton_schulz_leave_the_normalised_momentum():
     (after,) = follow(Muon(lr=1.0, ns_steps=0, eps=0.0), np.zeros((2, 2)), SQUARE_GRADIENTS[:1])
     np.testing.assert_allclose(after, -SQUARE_GRADIENTS[0] / np.linalg.norm(SQUARE_GRADIENTS[0]), rtol=1e-15)
+
+
+def test_an_iteration_in_bfloat16_ends_in_bfloat16():
+    ml_dtypes = pytest.importorskip("ml_dtypes", reason="ml_dtypes is not installed")
+    rough, fine = step_of(Muon(ns_dtype="bfloat16"), (3, 4)), step_of(Muon(), (3, 4))
+    np.testing.assert_array_equal(rough, rough.astype(ml_dtypes.bfloat16).astype(float))
+    assert 1e-4 < np.max(np.abs(rough - fine)) < 0.05
 
 
 # Shapes ------------------------------------------------------------------------------------------

@@ -9,7 +9,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from arrayopt.backend import to_numpy
+from arrayopt.core.random import normal, stream
 from arrayopt.core.schedules import PiecewiseLinear
+from arrayopt.core.trees import Leaf
 from arrayopt.errors import OptionError
 from arrayopt.firstorder.tiger import Tiger
 from tests.common.follow import GRADIENTS, P0, assert_displacements, follow
@@ -150,12 +152,31 @@ def test_special_leaves_may_take_a_tenth_of_the_decay(decay):
     np.testing.assert_allclose(tenth["b"], whole["b"], rtol=2 * EPS)
 
 
+def test_a_leaf_without_decay_is_not_asked_for_it():
+    decays = {
+        (name, share, decay): Tiger(weight_decay=decay, special_decay=share).numbers_at(1, Leaf(name, (2,), "float64"))[
+            "decays"
+        ]
+        for name in ("w", "bias")
+        for share in (0.0, 0.1)
+        for decay in (0.0, 0.5)
+    }
+    assert {k for k, v in decays.items() if v} == {("w", 0.0, 0.5), ("w", 0.1, 0.5), ("bias", 0.1, 0.5)}
+
+
 @pytest.mark.parametrize("path", ["embedding", "embeddings"])
 def test_each_row_of_an_embedding_moves_at_its_own_rate(path):
     table, g = np.array([[3.0, 4.0], [0.0, 0.0], [6.0, 8.0]]), np.ones((3, 2))
     (after,) = follow(Tiger(lr=0.5, weight_decay=0.0), {path: {"w": table}}, [{path: {"w": g}}])
     rows = np.sqrt([[12.5], [0.0], [50.0]])
     np.testing.assert_allclose(after[path]["w"], table - 0.5 * rows, rtol=4 * EPS)
+
+
+@pytest.mark.parametrize("path", ["kernel", "word_embedding"])
+def test_a_matrix_elsewhere_is_measured_whole(path):
+    p0 = {path: np.array([[3.0, 4.0], [0.0, 0.0]])}
+    (after,) = follow(Tiger(lr=0.5, weight_decay=0.0), p0, [{path: np.ones((2, 2))}])
+    np.testing.assert_array_equal(after[path], p0[path] - 0.5 * 2.5)
 
 
 def test_an_embedding_of_rank_zero_or_one_is_measured_whole():
@@ -232,6 +253,19 @@ def test_noise_disturbs_healthy_steps_not_at_all():
     np.testing.assert_array_equal(
         follow(Tiger(noise=0.5, **EXAGGERATED), P0, GRADIENTS), follow(Tiger(**EXAGGERATED), P0, GRADIENTS)
     )
+
+
+def test_noise_is_drawn_only_where_it_is_asked_for():
+    leaf = Leaf("w", (2,), "float64")
+    drawn = {(nan, noise): Tiger(nan=nan, noise=noise).numbers_at(1, leaf)["noisy"]
+             for nan in ("shrink", "propagate") for noise in (0.0, 0.5)}  # fmt: skip
+    assert drawn == {k: k == ("shrink", 0.5) for k in drawn}
+    assert Tiger(noise=lambda t: 0.5 / t).numbers_at(1, leaf)["noisy"]
+
+
+def test_noise_is_added_to_the_shrunk_leaf():
+    (after,) = follow(Tiger(noise=0.5), {"w": P0}, [{"w": NAN}])
+    np.testing.assert_allclose(after["w"], 0.99 * P0 + 0.5 * normal(0, 1, stream("w"), P0.shape), rtol=4 * EPS)
 
 
 def test_every_array_library_gets_the_same_noise():
