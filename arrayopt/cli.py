@@ -150,7 +150,8 @@ def explanation(cls: type[Rule]) -> str:
 
 
 def _sentence(cls: type) -> str:
-    return (inspect.getdoc(cls) or "").split("\n\n")[0].replace("\n", " ").rstrip(".")
+    first = (inspect.getdoc(cls) or "").split("\n\n")[0].replace("\n", " ").rstrip(".")
+    return first.removeprefix(f"{cls.__name__}: ")
 
 
 def _speakers(cls: type[Rule], name: str, value: object) -> list[str]:

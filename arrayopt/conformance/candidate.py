@@ -10,6 +10,7 @@ import numpy as np
 from arrayopt.errors import ArrayOptError
 
 Arrays = dict[str, np.ndarray]
+Form = Literal["dict", "list", "array"]
 
 
 class CannotRunError(ArrayOptError):
@@ -38,8 +39,9 @@ class Candidate:
         varied and probed for liveness; all others are taken to be fixed in the candidate at the reference's values.
     dtype : str
         The precision that it computes in: "float64" or "float32".
-    tree : {"dict", "list", "array"}
-        The form in which parameters and gradients are handed over. With "array" probes have one leaf.
+    tree : {"auto", "dict", "list", "array"}
+        The form in which parameters and gradients are handed over. With "array" probes have one leaf. With "auto"
+        the annotation of the first parameter of `make` decides, else the first form in which it runs.
     source : str
         What it is: package and release, or the file.
     """
@@ -48,7 +50,7 @@ class Candidate:
     make: Callable[..., Session]
     hyper: tuple[str, ...] = ("lr",)
     dtype: str = "float64"
-    tree: Literal["dict", "list", "array"] = "dict"
+    tree: Form | Literal["auto"] = "dict"
     source: str = ""
 
     @classmethod
@@ -59,22 +61,22 @@ class Candidate:
         *,
         name: str | None = None,
         dtype: str = "float64",
-        tree: Literal["dict", "list", "array"] = "dict",
+        tree: Form | Literal["auto"] = "auto",
     ) -> "Candidate":
         """Wrap ``make(params, **hyper)``, which returns an object with ``step(grads) -> params``.
 
         Parameters
         ----------
         make : callable
-            A class or function. `params` is a dict of writable NumPy arrays (see `tree`), a copy of its own.
+            A class or function. `params` is a dict (see `tree`) of writable NumPy arrays, which it may keep.
         hyper : sequence of str, optional
             The hyper-parameters that it takes; by default the named parameters of `make` after the first.
         name : str, optional
             What reports call it; by default the name of `make`.
         dtype : str
             The precision that it computes in.
-        tree : {"dict", "list", "array"}
-            The form of parameters and gradients.
+        tree : {"auto", "dict", "list", "array"}
+            The form of parameters and gradients: a dict if `make` can run with one, else a list, else one array.
 
         Examples
         --------

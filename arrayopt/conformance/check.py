@@ -8,6 +8,7 @@ from arrayopt.conformance.causes import Cause, dead_options, follows, purity
 from arrayopt.conformance.compare import Divergence, Ran, compare, distance, follow, trajectory
 from arrayopt.conformance.dialects import COARSE, Named, agrees, changes, search, space
 from arrayopt.conformance.fitting import fits
+from arrayopt.conformance.forms import settle
 from arrayopt.conformance.probes import probes_for, set_up
 from arrayopt.conformance.report import Report, Verdict
 from arrayopt.core import options
@@ -51,8 +52,9 @@ def check(candidate: Candidate, reference: Rule, *, seed: int = 0) -> Report:
     >>> check(Candidate.from_step(Mine), Momentum()).dialect
     {'form': 'ema'}
     """
-    probes = probes_for(reference, seed, single=candidate.tree == "array")
     try:
+        candidate = settle(candidate, reference)
+        probes = probes_for(reference, seed, single=candidate.tree == "array")
         runs = follow(candidate, probes, reference)
     except CannotRunError as refusal:
         return Report(candidate.name, reference, "cannot-run", causes=(Cause("cannot-run", str(refusal)),))

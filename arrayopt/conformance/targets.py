@@ -8,30 +8,18 @@ import hashlib
 import importlib
 import importlib.util
 import inspect
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
-
-import numpy as np
+from typing import Any
 
 from arrayopt.conformance import adapters
-from arrayopt.conformance.candidate import Candidate, CannotRunError
+from arrayopt.conformance.candidate import Candidate
 from arrayopt.conformance.naming import UnknownReferenceError, reference_from_name
 from arrayopt.core import options
 from arrayopt.core.rule import Rule
 from arrayopt.errors import ArrayOptError
-
-Form = Literal["dict", "list", "array"]
-
-FORMS: dict[str, Form] = {
-    "dict": "dict", "mapping": "dict", "mutablemapping": "dict",
-    "list": "list", "sequence": "list", "iterable": "list",
-    "ndarray": "array", "array": "array", "arraylike": "array",
-}  # fmt: skip
-"""Annotation of the first parameter, without module and brackets -> the form in which leaves are handed over."""
 
 
 class TargetError(ArrayOptError):
@@ -231,9 +219,7 @@ def _candidate(target: str, made: Any, reference: Rule, source: str) -> Candidat
     if not parameters or parameters[0].kind is inspect.Parameter.KEYWORD_ONLY:
         raise TargetError(f"{target} takes no parameters to optimise; expected name(params, lr, ...) with step(grads)")
     _check_required(target, parameters[1:], reference)
-    candidate = dataclasses.replace(Candidate.from_step(made, name=target), source=source)
-    form = _annotated(parameters[0].annotation) or _tried(candidate, reference)
-    return dataclasses.replace(candidate, tree=form)
+    return dataclasses.replace(Candidate.from_step(made, name=target), source=source)
 
 
 def _check_required(target: str, parameters: list[inspect.Parameter], reference: Rule) -> None:
@@ -246,23 +232,3 @@ def _check_required(target: str, parameters: list[inspect.Parameter], reference:
             f"{target} wants {', '.join(missing)}, which {type(reference).__name__} does not have; give a default, "
             f"or call it by the name of the rule's: {', '.join(known)}"
         )
-
-
-def _annotated(annotation: Any) -> Form | None:
-    """Read the form of the leaves from the annotation of the first parameter."""
-    text = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", str(annotation))
-    found = re.match(r"[\w.]+", text)
-    return FORMS.get(found[0].rpartition(".")[2].lower()) if found else None
-
-
-def _tried(candidate: Candidate, reference: Rule) -> Form:
-    """Return the first form of the leaves in which a step runs; "dict" if there is none, for the report to say why."""
-    numbers = {k: getattr(reference, k) for k in options.numbers(type(reference))}
-    leaves = {"a": np.ones((4, 3)), "b": np.ones((3, 5)), "c": np.ones(6)}
-    forms: tuple[Form, ...] = ("dict", "list", "array")
-    for form in forms:
-        given = {"a": leaves["a"]} if form == "array" else leaves
-        with contextlib.suppress(CannotRunError):
-            dataclasses.replace(candidate, tree=form).start(given, numbers).step(given)
-            return form
-    return "dict"

@@ -199,7 +199,7 @@ def test_what_cannot_run_says_why(fault, said):
     report = check(Candidate.from_step(Broken), Adam())
     assert report.verdict == "cannot-run"
     (cause,) = report.causes
-    assert re.search(said, str(cause))
+    assert re.search(said, str(cause)), cause
 
 
 def test_nan_is_a_departure():
@@ -232,6 +232,22 @@ def test_a_port_that_writes_in_place_and_returns_nothing():
                 self.params[k] -= self.lr * g
 
     assert check(Candidate.from_step(InPlace), SGD()).verdict == "conforms"
+
+
+@pytest.mark.parametrize("tree", ["list", "array"])
+def test_the_form_is_found_where_it_is_not_said(tree):
+    class Plain:
+        def __init__(self, params, lr):
+            self.params, self.lr = params, lr
+
+        def step(self, grads):
+            if tree == "array":
+                self.params = self.params - self.lr * grads
+            else:
+                self.params = [p - self.lr * g for p, g in zip(self.params, grads, strict=True)]
+            return self.params
+
+    assert check(Candidate.from_step(Plain), SGD()).verdict == "conforms"
 
 
 @pytest.mark.parametrize("tree", ["list", "array"])

@@ -151,9 +151,12 @@ def named(target: Callable[..., Any], fixed: Mapping[str, Any]) -> str:
 
 
 def release(package: str) -> str:
-    """Return the name and release of an installed package."""
+    """Return the name and release of an installed package; the name alone where it was not installed as a package."""
     distribution = {"sklearn": "scikit-learn"}.get(package, package)
-    return f"{distribution} {importlib.metadata.version(distribution)}"
+    try:
+        return f"{distribution} {importlib.metadata.version(distribution)}"
+    except importlib.metadata.PackageNotFoundError:
+        return distribution
 
 
 def _call(options: Mapping[str, Any]) -> str:

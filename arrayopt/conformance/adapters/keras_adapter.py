@@ -34,8 +34,10 @@ def _import() -> Any:
     """
     if "keras" in sys.modules or os.environ.get("KERAS_BACKEND"):
         return importlib.import_module("keras")
+    configured = "tensorflow"
     file = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "keras.json"
-    configured = json.loads(file.read_text()).get("backend", "tensorflow") if file.is_file() else "tensorflow"
+    with contextlib.suppress(OSError, ValueError):
+        configured = json.loads(file.read_text()).get("backend", configured)
     usable = (b for b in (configured, "jax", "torch") if importlib.util.find_spec(b) is not None)
     before = os.environ.get("KERAS_BACKEND")
     os.environ["KERAS_BACKEND"] = next(usable, "numpy")
@@ -106,9 +108,10 @@ def candidate(target: Callable[..., Any], **fixed: Any) -> Candidate:
     **fixed
         Options that are held, under keras' names.
     """
+    held = dict(fixed)
     if isinstance(target, type) and issubclass(target, keras.optimizers.Muon):
-        fixed.setdefault("epsilon", 1e-7)  # is that of the Adam for vectors; the Newton-Schulz one is written in
-    options = Options(target, NAMES, fixed)
+        held.setdefault("epsilon", 1e-7)  # is that of the Adam for vectors; the Newton-Schulz one is written in
+    options = Options(target, NAMES, held)
 
     def make(params: Arrays, **hyper: float) -> Session:
         return Session(options, params, hyper)
