@@ -1,8 +1,10 @@
 """`check`: say whether a candidate follows a rule, in which dialect, and where it departs."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
+from arrayopt.conformance.adapters import adapt
 from arrayopt.conformance.candidate import Candidate, CannotRunError
 from arrayopt.conformance.causes import Cause, dead_options, follows, purity
 from arrayopt.conformance.compare import Divergence, Ran, compare, distance, follow, trajectory
@@ -13,6 +15,7 @@ from arrayopt.conformance.probes import probes_for, set_up
 from arrayopt.conformance.report import Report, Verdict
 from arrayopt.core import options
 from arrayopt.core.rule import Rule
+from arrayopt.errors import OptionError
 from arrayopt.firstorder import FAMILIES
 from arrayopt.readers.bounded import DOUBLE, SINGLE
 
@@ -20,13 +23,14 @@ NEAREST, NEAREST_CONSTANT = 8, 24
 """In how many of the nearest dialects a hidden number is fitted, and a hidden constant, of which there are few."""
 
 
-def check(candidate: Candidate, reference: Rule, *, seed: int = 0) -> Report:
+def check(candidate: Candidate | Callable[..., Any], reference: Rule, *, seed: int = 0) -> Report:
     """Check a candidate against a rule.
 
     Parameters
     ----------
-    candidate : Candidate
-        What is checked.
+    candidate : Candidate or callable
+        What is checked. An optimizer class or factory of an installed framework is adapted, any other callable
+        wrapped with `Candidate.from_step`.
     reference : Rule
         The rule that it claims to follow, at the hyper-parameters it ships; the search starts here.
     seed : int
@@ -36,6 +40,11 @@ def check(candidate: Candidate, reference: Rule, *, seed: int = 0) -> Report:
     -------
     Report
         Verdict, dialect, causes, and where it first departs. A candidate that fails gives "cannot-run".
+
+    Raises
+    ------
+    OptionError
+        If the candidate is nothing that can be called, or the reference is no rule.
 
     Examples
     --------
@@ -49,9 +58,15 @@ def check(candidate: Candidate, reference: Rule, *, seed: int = 0) -> Report:
     ...             self.v[k] = self.momentum * self.v[k] + (1 - self.momentum) * g
     ...             self.params[k] = self.params[k] - self.lr * self.v[k]
     ...         return self.params
-    >>> check(Candidate.from_step(Mine), Momentum()).dialect
+    >>> check(Mine, Momentum()).dialect
     {'form': 'ema'}
     """
+    if not isinstance(reference, Rule):
+        raise OptionError(f"check: reference must be a rule such as Adam(), got {reference!r}")
+    if not isinstance(candidate, Candidate):
+        if not callable(candidate):
+            raise OptionError(f"check: candidate must be a Candidate, a class or a function, got {candidate!r}")
+        candidate = adapt(candidate) or Candidate.from_step(candidate)
     try:
         candidate = settle(candidate, reference)
         probes = probes_for(reference, seed, single=candidate.tree == "array")

@@ -125,14 +125,19 @@ class Rule(PerLeaf):
         """Add weight decay to the update, where it enters as "in_update"."""
         return u + h.weight_decay * p if h.decays and self.decay == "in_update" else u
 
+    def before(self, h: SimpleNamespace, p: Array) -> Array:
+        """Take a "decoupled" decay of the parameter ahead of the update."""
+        decays = h.decays and self.decay == "decoupled" and self.decay_point == "before"
+        return p - h.shrink * p if decays else p
+
+    def after(self, h: SimpleNamespace, p: Array) -> Array:
+        """Take a "decoupled" decay of the updated parameter."""
+        decays = h.decays and self.decay == "decoupled" and self.decay_point == "after"
+        return p - h.shrink * p if decays else p
+
     def outside(self, h: SimpleNamespace, p: Array, d: Array) -> Array:
         """Subtract the displacement `d`, and the decay of the parameter where it is "decoupled"."""
-        if not h.decays or self.decay != "decoupled":
-            return p - d
-        if self.decay_point == "before":
-            return p - h.shrink * p - d
-        p = p - d
-        return p - h.shrink * p
+        return self.after(h, self.before(h, p) - d)
 
     def descend(self, h: SimpleNamespace, p: Array, u: Array) -> Array:
         """Move `p` against the update `u` by the learning rate, with the decay that enters there."""

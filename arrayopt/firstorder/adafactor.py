@@ -10,7 +10,7 @@ from arrayopt.core.optimizer import Slot
 from arrayopt.core.options import Epsilon, NonNegative, Rate, UnitInterval
 from arrayopt.core.rule import Preset, Rule, ema
 from arrayopt.core.trees import Leaf
-from arrayopt.firstorder.layerwise import decay_after, decay_before, rms
+from arrayopt.firstorder.layerwise import rms
 
 MACHINE_EPS = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52}
 
@@ -185,7 +185,7 @@ class Adafactor(Rule):
         if h.empty:  # has no mean
             return p, {"r": r, "c": c, "v": v, "m": m}
         g = self.l2(h, g, p)
-        old, p = p, decay_before(self, h, p)
+        old, p = p, self.before(h, p)
         alpha = h.rho
         if self.scale_parameter:
             alpha = h.rho * xp.maximum(rms(xp, old if self.rms_of == "before_decay" else p), h.eps2)
@@ -206,4 +206,4 @@ class Adafactor(Rule):
             d = m = ema(h.beta1, m, d)
         if h.decays and self.decay == "in_update":  # at the rate of the update, but outside of the mean
             d = d + h.weight_decay * alpha * p
-        return decay_after(self, h, p - d), {"r": r, "c": c, "v": v, "m": m}
+        return self.after(h, p - d), {"r": r, "c": c, "v": v, "m": m}

@@ -11,7 +11,7 @@ from arrayopt.core.rule import Preset, Rule, ema
 from arrayopt.core.trees import Leaf
 from arrayopt.errors import OptionError
 from arrayopt.firstorder.adam import EpsPlace, eps_under_and_beside
-from arrayopt.firstorder.layerwise import decay_after, decay_before, rms
+from arrayopt.firstorder.layerwise import rms
 
 
 @final
@@ -135,12 +135,12 @@ class LAMB(Rule):
     ) -> tuple[Array, dict[str, Array | None]]:
         """You et al., algorithm 2."""
         g = self.l2(h, g, p)
-        p = decay_before(self, h, p)
+        p = self.before(h, p)
         m = ema(h.beta1, m, g)
         v = ema(h.beta2, v, g * g)
         u = self.inside(h, (m / h.bc1) / (xp.sqrt(v / h.bc2 + h.under) + h.beside), p)
         rate = h.lr * self.trust_ratio(xp, h, p, u) if h.adapts else h.lr
-        return decay_after(self, h, p - rate * u), {"m": m, "v": v}
+        return self.after(h, p - rate * u), {"m": m, "v": v}
 
     def trust_ratio(self, xp: Namespace, h: SimpleNamespace, p: Array, u: Array) -> Array:
         """Return the norm of p over the norm of u, both over the root of the size; 1 if either is zero."""

@@ -6,12 +6,11 @@ from types import SimpleNamespace
 from typing import Any, ClassVar, Literal, final
 
 from arrayopt.backend import Array, Namespace
-from arrayopt.core import random
+from arrayopt.core import options, random
 from arrayopt.core.options import NonNegative, Rate, UnitInterval
 from arrayopt.core.rule import Preset, Rule
 from arrayopt.core.tape import opaque
 from arrayopt.core.trees import Leaf
-from arrayopt.errors import OptionError
 from arrayopt.firstorder.layerwise import rms
 
 
@@ -121,8 +120,7 @@ class Tiger(Rule):
     def __post_init__(self) -> None:
         """Check the count of calls too."""
         super().__post_init__()
-        if type(self.accumulate) is not int or self.accumulate < 1:
-            raise OptionError(f"Tiger: accumulate must be an integer >= 1, got {self.accumulate!r}")
+        options.check_count("Tiger", "accumulate", self.accumulate)
 
     def slots(self, leaf: Leaf) -> Mapping[str, float]:
         """One running mean."""

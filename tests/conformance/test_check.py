@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from arrayopt import RULES, SGD, Adagrad, Adam, AdamW, Lion, Momentum, Nesterov, RMSProp
+from arrayopt import RULES, SGD, Adagrad, Adam, AdamW, Lion, Momentum, Nesterov, OptionError, RMSProp
 from arrayopt.conformance import Candidate, check
 from arrayopt.conformance.dialects import space
 from tests.common.rules import exaggerated
@@ -299,3 +299,17 @@ def test_the_seed_makes_other_probes_and_the_same_verdict():
     reports = [check(from_rule(Adam(eps_place="hat"), NAMED[Adam]), Adam(), seed=s) for s in (0, 1)]
     assert reports[0].first_divergence != reports[1].first_divergence
     assert reports[0].match == reports[1].match
+
+
+def test_a_class_is_wrapped_and_anything_else_refused():
+    assert check(Port, Adam()).verdict == "conforms"
+    with pytest.raises(OptionError, match="candidate must be a Candidate, a class or a function, got 3"):
+        check(3, Adam())
+    with pytest.raises(OptionError, match=r"reference must be a rule such as Adam\(\), got <class"):
+        check(Port, Adam)
+
+
+def test_a_framework_s_class_is_adapted():
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    report = check(torch.optim.SGD, SGD())
+    assert (report.verdict, report.error < 1e-10) == ("conforms", True)

@@ -2,14 +2,15 @@
 
 import copy
 import pickle
+from typing import ClassVar
 
 import numpy as np
 import optree
 import pytest
 
 import arrayopt
-from arrayopt import Adam, AdamW, LeafError, Momentum, OptionError, State
-from arrayopt.core.rule import Rule
+from arrayopt import Adam, AdamW, LeafError, Momentum, OptionError, Shampoo, State
+from arrayopt.core.rule import PerLeaf, Rule, ema
 from arrayopt.core.schedules import PiecewiseLinear
 from arrayopt.core.trees import Leaf
 
@@ -101,6 +102,9 @@ def spoiled(what):
             state.slots["m"]["layer1/w"] = np.ones(3)
         case "slot dtype":
             state.slots["m"]["layer1/w"] = np.ones((2, 2), np.float32)
+        case "slot library":
+            strict = pytest.importorskip("array_api_strict")
+            state.slots["m"]["layer1/w"] = strict.zeros((2, 2))
         case "not a state":
             state = {"m": 0}
         case "empty":
@@ -121,13 +125,14 @@ def spoiled(what):
         ("state", r"state: leaf 'layer1/b' has the slots \['v'\], expected \['m', 'v'\]; make the state with Adam"),
         ("slot shape", r"state: slot 'm' of leaf 'layer1/w' has shape \(3,\), expected \(2, 2\)"),
         ("slot dtype", r"state: slot 'm' of leaf 'layer1/w' has dtype float32, expected float64"),
+        ("slot library", r"state: leaf 'm/layer1/w' is a array_api_strict.*Array, but params leaf 'layer1/b' is a"),
         ("not a state", r"state: expected what Adam.init returned, got a dict"),
         ("empty", r"params: the tree has no leaves"),
     ],
 )
 def test_bad_input_is_refused_by_the_name_of_the_leaf_and_nothing_changes(what, said):
     rule, grads, state, params = spoiled(what)
-    before = copy.deepcopy((grads, state, params)) if what != "library" else None
+    before = copy.deepcopy((grads, state, params)) if "library" not in what else None
     with pytest.raises(LeafError, match=said):
         rule.update(grads, state, params)
     if before is not None:
@@ -195,9 +200,94 @@ def test_the_scales_of_the_decoupled_decay():
 
 def test_the_decay_is_taken_before_or_after_the_update():
     rule = arrayopt.SGD(lr=0.5, weight_decay=0.5, decay="decoupled")
-    before, _ = rule.update(np.ones(1), State(), np.ones(1))
-    after, _ = rule.replace(decay_point="after").update(np.ones(1), State(), np.ones(1))
-    assert (before[0], after[0]) == (0.25, 0.375)
+    p, g = np.full(1, 2.0), np.ones(1)
+    before, _ = rule.update(g, State(), p)
+    after, _ = rule.replace(decay_point="after").update(g, State(), p)
+    assert (before[0], after[0]) == (2 - 0.25 * 2 - 0.5, (2 - 0.5) * (1 - 0.25))
+
+
+@pytest.mark.parametrize("decay", ["l2", "decoupled", "in_update"])
+def test_the_decay_enters_once_wherever_it_enters(decay):
+    """Without moments or scales the three places are one."""
+    rule = arrayopt.SGD(lr=0.5, weight_decay=0.5, decay=decay)
+    after, _ = rule.update(np.ones(1), State(), np.full(1, 2.0))
+    assert after[0] == 2 - 0.5 * (1 + 0.5 * 2)
+
+
+def test_a_running_mean_weighs_the_old_and_the_new():
+    assert ema(0.25, 4.0, 8.0) == 0.25 * 4 + 0.75 * 8
+
+
+def test_the_structure_of_a_rule_is_all_but_its_numbers():
+    rule = Adam(lr=0.5)
+    assert rule.structure() == rule.replace(lr=0.25, beta1=0.5, weight_decay=0.5).structure()
+    assert rule.structure() != rule.replace(amsgrad="max_raw").structure()
+
+
+class ByPath(PerLeaf):
+    """Adam for the leaf a, momentum for the others."""
+
+    def for_leaf(self, leaf):
+        return Adam(lr=0.5) if leaf.path == "a" else Momentum(lr=0.5)
+
+
+def test_every_leaf_has_the_rule_in_charge_of_its_path():
+    rule, params, grads = ByPath(), {"a": np.ones(2), "b": np.ones(2)}, {"a": np.full(2, 3.0), "b": np.full(2, 3.0)}
+    after, state = rule.update(grads, rule.init(params), params)
+    np.testing.assert_allclose(after["a"], 0.5)
+    np.testing.assert_array_equal(after["b"], 1 - 0.5 * 3)
+    assert {slot: list(leaves) for slot, leaves in state.slots.items()} == {"m": ["a"], "v": ["a", "b"]}
+
+
+def test_slots_start_on_the_device_and_in_the_dtype_of_the_parameter():
+    strict = pytest.importorskip("array_api_strict")
+    device = strict.Device("device1")
+    state = Shampoo().init(strict.ones((2, 3), dtype=strict.float32, device=device))
+    assert {(x.dtype, x.device) for leaves in state.slots.values() for x in leaves.values()} == {
+        (strict.float32, device)
+    }
+
+
+def test_jax_is_told_of_states_only_when_its_arrays_are_met(monkeypatch):
+    calls = []
+    monkeypatch.setattr("arrayopt.core.rule.register_with_jax", lambda: calls.append("met"))
+    rule, like_jax = Adam(), type("Array", (np.ndarray,), {"__module__": "jaxlib.like"})
+    for x, met in ((np.ones(2), []), (np.ones(2).view(like_jax), ["met"])):
+        rule.update(x, rule.init(x), x)
+        assert calls == met
+
+
+class Seeing(Rule):
+    """A rule that notes the dtypes that its step is given."""
+
+    seen: ClassVar[list] = []
+
+    def slots(self, leaf):
+        return {"n": 0.0}
+
+    def step(self, xp, h, g, p, n):
+        self.seen.extend(x.dtype for x in (g, p, n))
+        return self.descend(h, p, g), {"n": n + g}
+
+
+def test_a_step_sees_bfloat16_as_float32():
+    ml_dtypes = pytest.importorskip("ml_dtypes", reason="ml_dtypes is not installed")
+    rule, p = Seeing(lr=0.5), np.ones(2, ml_dtypes.bfloat16)
+    Seeing.seen.clear()
+    after, state = rule.update(p, rule.init(p), p)
+    assert set(Seeing.seen) == {np.dtype(np.float32)}
+    assert after.dtype == state.slots["n"][""].dtype == p.dtype
+
+
+def test_other_libraries_widen_and_round_by_their_own_astype():
+    # array_api_strict has no bfloat16: float64 stands in for it
+    strict = pytest.importorskip("array_api_strict")
+    rule, p = Seeing(lr=0.5), strict.ones(2, dtype=strict.float64)
+    Seeing.seen.clear()
+    after, slots = rule.on_leaf(strict, 1, Leaf("w", (2,), "bfloat16"), p, p, {"n": p})
+    assert set(Seeing.seen) == {strict.float32}
+    assert after.dtype == slots["n"].dtype == strict.float64
+    assert (float(after[0]), float(slots["n"][0])) == (0.5, 2.0)
 
 
 class Counting(Rule):
@@ -220,15 +310,20 @@ class Counting(Rule):
     ("fault", "said"),
     [
         ("slot", r"step returned the slots \[\], expected \['n'\]"),
-        ("shape", r"step turned p of the array from float64\(2,\) into float64\(\); a step must keep both"),
-        ("dtype", r"step turned p of the array from float64\(2,\) into float32\(2,\)"),
+        ("shape", r"Counting.step turned p of leaf 'w' from float64\(2,\) into float64\(\); a step must keep both"),
+        ("dtype", r"Counting.step turned p of leaf 'w' from float64\(2,\) into float32\(2,\)"),
     ],
 )
 def test_a_step_must_keep_slots_shape_and_dtype(fault, said, monkeypatch):
     monkeypatch.setattr(Counting, "fault", fault)
-    rule = Counting(lr=0.1)
+    rule, p = Counting(lr=0.1), {"w": np.ones(2)}
     with pytest.raises(LeafError, match=said):
-        rule.update(np.ones(2), rule.init(np.ones(2)), np.ones(2))
+        rule.update(p, rule.init(p), p)
+
+
+def test_a_rule_without_presets_says_so():
+    with pytest.raises(OptionError, match="Counting: no preset 'torch'; the presets are none$"):
+        Counting.preset("torch")
 
 
 def test_the_numbers_of_a_step_hold_hyper_parameters_decay_and_scalars():
