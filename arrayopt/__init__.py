@@ -2,47 +2,57 @@
 
 Every method is one short pure function of arrays. Call it from any array code, hold other
 implementations against it with `arrayopt.conformance`, and script experiments with it.
+
+The rules and wrappers of `arrayopt.firstorder` are names of this module too; they are loaded when the first of them
+is asked for, so that ``import arrayopt`` costs little.
 """
 
-from arrayopt import firstorder as _firstorder
-from arrayopt.backend import namespace, to_numpy, use
-from arrayopt.core.rule import Rule
-from arrayopt.core.state import State
-from arrayopt.errors import (
-    ArrayOptError,
-    BackendError,
-    LeafError,
-    MissingPeerError,
-    OptionError,
-    TraceError,
-)
-from arrayopt.firstorder import *  # noqa: F403 (its __all__ is the one list of the rules)
+from typing import TYPE_CHECKING
 
-__all__ = [  # noqa: F405 (inplace is loaded when asked for)
-    *_firstorder.__all__,
-    "ArrayOptError",
-    "BackendError",
-    "LeafError",
-    "MissingPeerError",
-    "OptionError",
-    "Rule",
-    "State",
-    "TraceError",
-    "inplace",
-    "namespace",
-    "to_numpy",
-    "use",
-]
+# `X as X` tells type checkers that X is exported
+from arrayopt.backend import namespace as namespace
+from arrayopt.backend import to_numpy as to_numpy
+from arrayopt.backend import use as use
+from arrayopt.errors import ArrayOptError as ArrayOptError
+from arrayopt.errors import BackendError as BackendError
+from arrayopt.errors import LeafError as LeafError
+from arrayopt.errors import MissingPeerError as MissingPeerError
+from arrayopt.errors import OptionError as OptionError
+from arrayopt.errors import TraceError as TraceError
+
+if TYPE_CHECKING:
+    from arrayopt.core.rule import Rule as Rule
+    from arrayopt.core.state import State as State
+    from arrayopt.firstorder import *  # noqa: F403 (its __all__ is the one list of rules and wrappers)
+    from arrayopt.readers.blocked import inplace as inplace
+
+_HERE = (
+    *("ArrayOptError", "BackendError", "LeafError", "MissingPeerError", "OptionError", "TraceError"),
+    *("Rule", "State", "inplace", "namespace", "to_numpy", "use"),
+)
 
 
 def __getattr__(name: str) -> object:
-    """Load what most programs do not need when it is asked for."""
-    if name == "inplace":
-        from arrayopt.readers.blocked import inplace
+    """Load what is asked for, and remember it."""
+    from importlib import import_module
 
-        return inplace
+    homes = {"Rule": "arrayopt.core.rule", "State": "arrayopt.core.state", "inplace": "arrayopt.readers.blocked"}
+    value: object
     if name == "__version__":
         from importlib.metadata import version
 
-        return version("arrayopt")
-    raise AttributeError(f"module 'arrayopt' has no attribute {name!r}")
+        value = version("arrayopt")
+    elif name == "__all__":
+        value = sorted({*_HERE, *import_module("arrayopt.firstorder").__all__})
+    elif name in homes:
+        value = getattr(import_module(homes[name]), name)
+    elif name.startswith("_") or name not in import_module("arrayopt.firstorder").__all__:
+        raise AttributeError(f"module 'arrayopt' has no attribute {name!r}")
+    else:
+        value = getattr(import_module("arrayopt.firstorder"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__getattr__("__all__")]  # type: ignore[misc]

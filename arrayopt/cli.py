@@ -12,7 +12,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from arrayopt.conformance import Cause, Report, check
-from arrayopt.conformance.adapters import Peer, every_peer
+from arrayopt.conformance.adapters import FRAMEWORKS, Peer, every_peer
 from arrayopt.conformance.report import SCHEMA
 from arrayopt.conformance.targets import load
 from arrayopt.core import options
@@ -81,6 +81,8 @@ def check_command(
     The exit code is that of the worst target: 0 conforms or dialect, 1 differs, 2 cannot run.
     """
     jobs, broken = (_given(targets, against), []) if targets else everything()
+    if not jobs and not broken:
+        print(f"nothing to check: install one of {', '.join(FRAMEWORKS)}, or name a target; see arrayopt check --help")
     reports = [*broken, *run(jobs)]
     show(reports, whole=bool(targets))
     if json_file is not None:
@@ -192,6 +194,8 @@ def run(jobs: Iterable[tuple[Peer, str]]) -> list[Report]:
 
 def show(reports: Sequence[Report], whole: bool) -> None:
     """Print reports: each whole, or all in one table."""
+    if not reports:
+        return
     if whole:
         print("\n\n".join(map(str, reports)))
         return

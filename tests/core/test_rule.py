@@ -10,7 +10,8 @@ import pytest
 
 import arrayopt
 from arrayopt import Adam, AdamW, LeafError, Momentum, OptionError, Shampoo, State
-from arrayopt.core.rule import PerLeaf, Rule, ema
+from arrayopt.core.optimizer import PerLeaf
+from arrayopt.core.rule import Rule, ema
 from arrayopt.core.schedules import PiecewiseLinear
 from arrayopt.core.trees import Leaf
 
@@ -250,7 +251,7 @@ def test_slots_start_on_the_device_and_in_the_dtype_of_the_parameter():
 
 def test_jax_is_told_of_states_only_when_its_arrays_are_met(monkeypatch):
     calls = []
-    monkeypatch.setattr("arrayopt.core.rule.register_with_jax", lambda: calls.append("met"))
+    monkeypatch.setattr("arrayopt.core.optimizer.register_with_jax", lambda: calls.append("met"))
     rule, like_jax = Adam(), type("Array", (np.ndarray,), {"__module__": "jaxlib.like"})
     for x, met in ((np.ones(2), []), (np.ones(2).view(like_jax), ["met"])):
         rule.update(x, rule.init(x), x)
@@ -322,7 +323,7 @@ def test_a_step_must_keep_slots_shape_and_dtype(fault, said, monkeypatch):
 
 
 def test_a_rule_without_presets_says_so():
-    with pytest.raises(OptionError, match="Counting: no preset 'torch'; the presets are none$"):
+    with pytest.raises(OptionError, match=r"Counting: no preset 'torch'; the presets are none$"):
         Counting.preset("torch")
 
 
