@@ -78,9 +78,10 @@ def check(candidate: Candidate | Callable[..., Any], reference: Rule, *, seed: i
         unit: [compare(r, reference, candidate, unit) for r in runs if not r.not_run] for unit in (DOUBLE, SINGLE)
     }
     departures = [c.divergence for c in against[DOUBLE] if c.divergence is not None]
+    found = search([space(reference, candidate.hyper), *_relatives(reference, candidate)], runs, candidate)
     unit = next((u for u, cs in against.items() if all(c.agrees for c in cs)), None)
-    found = search([space(reference, candidate.hyper), *_relatives(reference)], runs, candidate)
-    if unit is not None:
+    # a dialect that fits exactly explains more than the reference with scalars in float32
+    if unit == DOUBLE or (unit == SINGLE and (found.scalar_unit == SINGLE or not found.equivalent)):
         same = [r for r in found.equivalent if r != reference]
         return _report(candidate, reference, reference, [reference, *same], unit, runs, causes, departures)
     if found.equivalent:
@@ -112,7 +113,7 @@ def check(candidate: Candidate | Callable[..., Any], reference: Rule, *, seed: i
     )
 
 
-def _relatives(reference: Rule) -> list[Iterator[Rule]]:
+def _relatives(reference: Rule, candidate: Candidate) -> list[Iterator[Rule]]:
     """Return the dialect spaces of the other rules of the reference's family, at its hyper-parameters."""
     spaces: list[Iterator[Rule]] = []
     for family in FAMILIES:
@@ -120,7 +121,7 @@ def _relatives(reference: Rule) -> list[Iterator[Rule]]:
             for cls in family:
                 if cls is not type(reference):
                     shared = set(options.numbers(cls)) & set(options.numbers(type(reference)))
-                    spaces.append(space(cls(**{k: getattr(reference, k) for k in shared | {"decay"}})))
+                    spaces.append(space(cls(**{k: getattr(reference, k) for k in shared | {"decay"}}), candidate.hyper))
     return spaces
 
 

@@ -95,6 +95,9 @@ def _imported(name: str) -> ModuleType:
     """Import a module; the current folder counts too, as with ``python -m``."""
     with _first_on_path(Path.cwd()), _foreign(f"importing {name}"):
         try:
+            framework = name.partition(".")[0]
+            if framework in adapters.FRAMEWORKS and importlib.util.find_spec(framework) is not None:
+                adapters.adapter(framework)  # first, as it may choose a backend: keras would ask for tensorflow
             return importlib.import_module(name)
         except ModuleNotFoundError as error:
             if error.name is None or not f"{name}.".startswith(f"{error.name}."):

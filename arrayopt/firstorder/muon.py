@@ -38,7 +38,7 @@ class Muon(Rule):
     form : {"ema", "heavy_ball"}
         "ema": as above (Keller, torch, optax, MLX, pytorch_optimizer, timm). "heavy_ball":
         :math:`M_t = \mu M_{t-1} + G_t` (Keras, tinygrad, Moonlight, dion; the article).
-    nesterov : {"damped", "heavy", "bias_corrected", "debiased", "none"}
+    nesterov : {"damped", "heavy", "bias_corrected", "none", "debiased"}
         "damped": as above (Keller, torch, MLX, pytorch_optimizer). "heavy": :math:`U = G + \mu M` (Keras, tinygrad,
         Moonlight). "bias_corrected": :math:`U = \mu M / (1 - \mu^{t+1}) + (1 - \mu) G / (1 - \mu^t)` (optax).
         "debiased": :math:`U = M / (1 - \mu^t)`, which `eps` alone can tell from "none" (optax with
@@ -102,7 +102,7 @@ class Muon(Rule):
     lr: Rate = 0.02
     momentum: UnitInterval = 0.95
     form: Literal["ema", "heavy_ball"] = "ema"
-    nesterov: Literal["damped", "heavy", "bias_corrected", "debiased", "none"] = "damped"
+    nesterov: Literal["damped", "heavy", "bias_corrected", "none", "debiased"] = "damped"
     orthogonalize: Literal["newton_schulz", "exact"] = "newton_schulz"
     coefficients: Literal["keller", "taylor", "quintic", "polar_express"] = "keller"
     polynomials: tuple[Polynomial, ...] = ()

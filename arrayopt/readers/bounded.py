@@ -86,6 +86,11 @@ def _half(z: Array) -> Array:
     return np.spacing(np.abs(z)).astype(np.float64) / 2
 
 
+def _zero(x: Bounded) -> Array:
+    """Tell where an operand is exactly zero."""
+    return (x.value == 0) & (x.bound == 0)
+
+
 def _bounded(z: Array, bound: Array, low: Array) -> Bounded:
     bound = np.where(np.isfinite(z), bound, np.inf)
     bound = np.where(np.isnan(bound), np.inf, bound) * (1 + 2.0**-50)
@@ -97,7 +102,8 @@ def _bounded(z: Array, bound: Array, low: Array) -> Bounded:
 
 def _add(x: Bounded, y: Bounded) -> Bounded:
     z = np.asarray(x.value + y.value)
-    return _bounded(z, x.bound + y.bound + _half(z), x.low + y.low)
+    rounding = np.where(z == 0, 0.0, _half(z))  # a sum that comes out as zero is exact
+    return _bounded(z, x.bound + y.bound + rounding, x.low + y.low)
 
 
 def _negative(x: Bounded) -> Bounded:
@@ -114,7 +120,8 @@ def _multiply(x: Bounded, y: Bounded) -> Bounded:
     low = np.where((x.low >= 0) & (y.low >= 0), x.low * y.low, -np.inf)
     if x is y:
         low = np.maximum(x.low, 0) ** 2  # a square, whatever the sign
-    return _bounded(z, a * y.bound + b * x.bound + x.bound * y.bound + _half(z), low)
+    rounding = np.where(_zero(x) | _zero(y), 0.0, _half(z))
+    return _bounded(z, a * y.bound + b * x.bound + x.bound * y.bound + rounding, low)
 
 
 def _square(x: Bounded) -> Bounded:
@@ -127,7 +134,7 @@ def _divide(x: Bounded, y: Bounded) -> Bounded:
     least = np.maximum(np.abs(b) - y.bound, y.low)  # of the exact divisor's size
     bound = np.where(least > 0, (x.bound + np.abs(a / b) * y.bound) / least, np.inf)
     low = np.where((x.low >= 0) & (least > 0) & (b > 0), x.low / (b + y.bound), -np.inf)
-    return _bounded(z, bound + _half(z), low)
+    return _bounded(z, bound + np.where(_zero(x), 0.0, _half(z)), low)
 
 
 def _sqrt(x: Bounded) -> Bounded:
@@ -135,7 +142,8 @@ def _sqrt(x: Bounded) -> Bounded:
     a, least = x.value.astype(np.float64), np.maximum(x.low, 0)
     total = np.sqrt(np.maximum(a, 0)) + np.sqrt(least)
     change = np.where(total > 0, x.bound / np.where(total > 0, total, 1), np.sqrt(x.bound))
-    return _bounded(z, np.minimum(change, np.sqrt(x.bound)) + _half(z), np.sqrt(least))
+    rounding = np.where(_zero(x), 0.0, _half(z))
+    return _bounded(z, np.minimum(change, np.sqrt(x.bound)) + rounding, np.sqrt(least))
 
 
 def _abs(x: Bounded) -> Bounded:

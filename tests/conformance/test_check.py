@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from arrayopt import RULES, SGD, Adagrad, Adam, AdamW, Lion, Momentum, Nesterov, OptionError, RMSProp
+from arrayopt import RULES, SGD, Adafactor, Adagrad, Adam, AdamW, Lion, Momentum, Nesterov, OptionError, RMSProp
 from arrayopt.conformance import Candidate, check
 from arrayopt.conformance.dialects import space
 from tests.common.rules import exaggerated
@@ -282,6 +282,14 @@ def test_scalars_in_float32_are_told_from_a_wrong_rule():
     report = check(Candidate.from_step(Single), Adam())
     assert report.verdict == "conforms"
     assert [c.kind for c in report.causes] == ["float32-scalars"]
+
+
+def test_a_dialect_that_fits_exactly_wins_over_the_reference_in_float32():
+    """torch.optim.Adafactor's way with eps1 is within what scalars in float32 would do to the published one."""
+    exact = Adafactor(lr=0.01, eps1_place="machine", eps1=1.0)
+    report = check(from_rule(exact, ("lr",)), Adafactor(lr=0.01))
+    assert report.verdict == "dialect"
+    assert exact in report.equivalent
 
 
 def test_a_report_is_plain_data_too():

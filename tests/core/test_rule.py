@@ -43,7 +43,7 @@ def test_a_bad_option_is_refused_by_name(options, said):
 
 
 def test_options_are_given_by_name():
-    with pytest.raises(OptionError, match="by name"):
+    with pytest.raises(OptionError, match=r"Adam: options are given by name, as in Adam\(lr=\.\.\.\)"):
         Adam(0.1)
 
 
@@ -141,14 +141,20 @@ def test_bad_input_is_refused_by_the_name_of_the_leaf_and_nothing_changes(what, 
             np.testing.assert_array_equal(a, b)
 
 
+def test_a_tree_without_leaves_is_refused_at_init():
+    with pytest.raises(LeafError, match=r"^params: the tree has no leaves"):
+        Adam().init({})
+
+
 def test_integer_parameters_are_refused_at_init():
     with pytest.raises(LeafError, match=r"params: leaf 'n' has dtype int64, expected a real floating dtype"):
         Adam().init({"n": np.ones(2, int)})
 
 
 def test_an_eps_that_underflows_in_float16_is_refused_at_init():
-    with pytest.raises(LeafError, match=r"leaf 'w' is float16, in which eps=1e-08 underflows to 0"):
-        Adam().init({"w": np.ones(2, np.float16)})
+    for eps in (1e-8, lambda t: 1e-8 / t):
+        with pytest.raises(LeafError, match=r"leaf 'w' is float16, in which eps=1e-08 underflows to 0"):
+            Adam(eps=eps).init({"w": np.ones(2, np.float16)})
     Adam(eps=1e-3).init({"w": np.ones(2, np.float16)})
     Adam(eps=0.0).init({"w": np.ones(2, np.float16)})
 
@@ -197,6 +203,13 @@ def test_the_scales_of_the_decoupled_decay():
         assert after[0] == 1 - shrink, scale
         peaked, _ = rule.replace(lr_peak=1.0).update(g, State(1), p)
         assert peaked[0] == 1 - {"relative": 0.125, "squared": 0.03125}.get(scale, shrink)
+
+
+def test_a_rate_that_starts_at_zero_has_no_peak_to_decay_relatively_to():
+    for scale, shrink in {"lr": 0.5 * 0.5, "independent": 0.5, "relative": 0.0, "squared": 0.0}.items():
+        rule = arrayopt.SGD(lr=lambda t: (t - 1) / 2, weight_decay=0.5, decay="decoupled", decay_scale=scale)
+        after, _ = rule.update(np.zeros(1), State(1), np.ones(1))
+        assert after[0] == 1 - shrink, scale
 
 
 def test_the_decay_is_taken_before_or_after_the_update():
@@ -303,6 +316,7 @@ class Counting(Rule):
         return {
             "slot": (p, {}),
             "shape": (xp.sum(p), {"n": n}),
+            "slot shape": (p, {"n": xp.sum(n)}),
             "dtype": (xp.astype(p, xp.float32), {"n": n}),
         }[type(self).fault]
 
@@ -310,8 +324,9 @@ class Counting(Rule):
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        ("slot", r"step returned the slots \[\], expected \['n'\]"),
+        ("slot", r"Counting.step returned the slots \[\], expected \['n'\]"),
         ("shape", r"Counting.step turned p of leaf 'w' from float64\(2,\) into float64\(\); a step must keep both"),
+        ("slot shape", r"Counting.step turned n of leaf 'w' from float64\(2,\) into float64\(\)"),
         ("dtype", r"Counting.step turned p of leaf 'w' from float64\(2,\) into float32\(2,\)"),
     ],
 )

@@ -325,5 +325,5 @@ def test_with_scale_the_decoupled_decay_forgets_the_rms():
 
 @pytest.mark.parametrize("accumulate", [0, -1, 1.0, True])
 def test_the_number_of_calls_is_checked(accumulate):
-    with pytest.raises(OptionError, match="accumulate must be an integer >= 1"):
+    with pytest.raises(OptionError, match="Tiger: accumulate must be an integer >= 1"):
         Tiger(accumulate=accumulate)

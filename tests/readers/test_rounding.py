@@ -86,6 +86,14 @@ def test_a_sign_that_hangs_on_rounding_is_undecided():
     assert list(tracked.params[""].undecided) == [True, False]
 
 
+def test_exact_zeros_stay_exact():
+    """A zero gradient and state: nothing was rounded, so that no sign or ratio hangs on it."""
+    reader = Rounding(exaggerated(next(c for c in RULES if c.__name__ == "LAMB")))
+    after = reader.step(np.zeros(3, dtype=np.float32), reader.start(np.ones(3, dtype=np.float32)))
+    assert np.all(np.isfinite(after.params[""].bound))
+    assert np.all(after.slots["v"][""].bound == 0)
+
+
 def test_the_sign_of_an_exact_zero_is_decided():
     reader = Rounding(SignSGD(lr=0.1))
     after = reader.step(np.zeros(1, dtype=np.float32), reader.start(np.ones(1, dtype=np.float32)))
