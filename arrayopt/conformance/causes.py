@@ -21,8 +21,8 @@ class Cause:
     Attributes
     ----------
     kind : str
-        "fitted", "nearest", "gradient-overwritten", "shared-state", "order-dependent", "ignored-option",
-        "float32", "float32-scalars" or "cannot-run".
+        "step-count", "swapped", "fitted", "nearest", "gradient-overwritten", "shared-state", "order-dependent",
+        "ignored-option", "float32", "float32-scalars" or "cannot-run".
     text : str
         A sentence for people.
     values : dict

@@ -13,6 +13,7 @@ from arrayopt.conformance.fitting import fits
 from arrayopt.conformance.forms import settle
 from arrayopt.conformance.probes import probes_for, set_up
 from arrayopt.conformance.report import Report, Verdict
+from arrayopt.conformance.slips import slip_of
 from arrayopt.core import options
 from arrayopt.core.rule import Rule
 from arrayopt.errors import OptionError
@@ -164,7 +165,7 @@ def _distinct(candidate: Candidate, first: Ran, found: Named, most: int, constan
 
 
 def _explanations(candidate: Candidate, reference: Rule, runs: list[Ran], near: list[Rule], off: float) -> list[Cause]:
-    """Say what would make it agree: a precision, or one number; else which dialect comes nearest."""
+    """Say what would make it agree: a precision, a slip, or one number; else which dialect comes nearest."""
     single = dataclasses.replace(candidate, dtype="float32")
     if candidate.dtype == "float64":
         for rule in near:
@@ -173,6 +174,10 @@ def _explanations(candidate: Candidate, reference: Rule, runs: list[Ran], near: 
             if close and any(agrees(rule, runs, single, unit) for unit in (DOUBLE, SINGLE)):
                 text = f"it computes {_told(reference, rule)} in float32, though it is given float64"
                 return [Cause("float32", text, changes(reference, rule))]
+    slipped = slip_of(candidate, runs, [reference, *near])
+    if slipped is not None:
+        rule, slip = slipped
+        return [Cause(slip.kind, f"it computes {_told(reference, rule)}, but {slip.text}", changes(reference, rule))]
     found = list(fits(candidate, runs, near, constants=False))
     for fit in sorted(found, key=lambda f: (len(changes(reference, f.rule)), len(repr(f.value))))[:1]:
         name, value = fit.name, fit.value

@@ -4,7 +4,8 @@ What is compared is p_t - p_0, relatively. The tolerance is computed, not chosen
 rounding reader for the candidate's precision, which leaves room for another order of operations.
 """
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -112,15 +113,18 @@ def run(candidate: Candidate, probe: Probe, reference: Rule, hyper: Mapping[str,
     return Ran(probe, path, tuple(sorted(overwritten)))
 
 
-def trajectory(rule: Rule, probe: Probe) -> list[Arrays]:
-    """Return the parameters of a rule along a probe, in float64; the fast way, without checks of arguments."""
+def trajectory(rule: Rule, probe: Probe, start: int = 0) -> list[Arrays]:
+    """Return the parameters of a rule along a probe, in float64; the fast way, without checks of arguments.
+
+    Counting from `start` + 1 is what an optimizer does whose step count is off.
+    """
     leaves = {k: trees.Leaf(k, p.shape, "float64") for k, p in probe.params.items()}
     rules = {k: rule.for_leaf(leaf) for k, leaf in leaves.items()}
     params, slots = dict(probe.params), rule.init(probe.params)
     held = {k: slots.at(k) for k in leaves}
     path = []
     with np.errstate(all="ignore"):
-        for t, g in enumerate(probe.gradients, 1):
+        for t, g in enumerate(probe.gradients, start + 1):
             for k, leaf in leaves.items():
                 params[k], held[k] = rules[k].on_leaf(np, t, leaf, g[k], params[k], held[k])
             path.append(dict(params))
@@ -140,11 +144,11 @@ def distance(probe: Probe, path: list[Arrays], expected: list[Arrays]) -> float:
     return worst
 
 
-def bounds(rule: Rule, probe: Probe, dtype: str, scalar_unit: float = DOUBLE) -> list[Arrays]:
+def bounds(rule: Rule, probe: Probe, dtype: str, scalar_unit: float = DOUBLE, start: int = 0) -> list[Arrays]:
     """Return the rounding bound of every parameter after each step in `dtype`; infinite where it is undecided."""
     reader = Rounding(rule, scalar_unit)
     with np.errstate(all="ignore"):
-        at = reader.start({k: p.astype(dtype) for k, p in probe.params.items()})
+        at = dataclasses.replace(reader.start({k: p.astype(dtype) for k, p in probe.params.items()}), t=start)
         path = []
         for g in probe.gradients:
             at = reader.step({k: x.astype(dtype) for k, x in g.items()}, at)
@@ -152,15 +156,23 @@ def bounds(rule: Rule, probe: Probe, dtype: str, scalar_unit: float = DOUBLE) ->
     return path
 
 
-def compare(ran: Ran, rule: Rule, candidate: Candidate, scalar_unit: float = DOUBLE) -> Comparison:
-    """Hold what a candidate did against a rule, which is set as the probe says."""
+def compare(
+    ran: Ran,
+    rule: Rule,
+    candidate: Candidate,
+    scalar_unit: float = DOUBLE,
+    start: int = 0,
+    twist: Callable[[Rule], Rule] | None = None,
+) -> Comparison:
+    """Hold what a candidate did against a rule, which is set as the probe says, then changed by `twist`."""
     probe = ran.probe
-    rule, _ = set_up(rule, probe, candidate.hyper)
-    expected = trajectory(rule, probe)
+    rule, _ = set_up(rule, probe, candidate.hyper, start)
+    rule = rule if twist is None else twist(rule)
+    expected = trajectory(rule, probe, start)
     error = distance(probe, ran.path, expected)
     undecided = 0
     for t, (got, exp, bound) in enumerate(
-        zip(ran.path, expected, bounds(rule, probe, candidate.dtype, scalar_unit), strict=True), 1
+        zip(ran.path, expected, bounds(rule, probe, candidate.dtype, scalar_unit, start), strict=True), 1
     ):
         for k, p0 in probe.params.items():
             both_nan = np.isnan(got[k]) & np.isnan(exp[k])
@@ -172,8 +184,8 @@ def compare(ran: Ran, rule: Rule, candidate: Candidate, scalar_unit: float = DOU
             wrong = decided & (off > SLACK * np.where(np.isfinite(bound[k]), bound[k], 0.0))
             if wrong.any():
                 index = tuple(int(i) for i in np.unravel_index(np.argmax(np.where(wrong, off, -1.0)), off.shape))
-                e, a, start = float(exp[k][index]), float(got[k][index]), float(p0[index])
-                moved = max(abs(e - start), abs(a - start))
+                e, a, origin = float(exp[k][index]), float(got[k][index]), float(p0[index])
+                moved = max(abs(e - origin), abs(a - origin))
                 relative = abs(a - e) / moved if moved > 0 else float("inf")
                 return Comparison(False, error, undecided, Divergence(probe.name, t, k, index, e, a, relative))
     return Comparison(True, error, undecided)

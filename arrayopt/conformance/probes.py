@@ -96,13 +96,17 @@ def probes_for(reference: Rule, seed: int = 0, single: bool = False) -> list[Pro
     ]  # fmt: skip
 
 
-def set_up(rule: Rule, probe: Probe, declared: tuple[str, ...]) -> tuple[Rule, dict[str, float]]:
-    """Return the rule as the probe sets it, and the hyper-parameters at the start, by field name."""
+def set_up(rule: Rule, probe: Probe, declared: tuple[str, ...], start: int = 0) -> tuple[Rule, dict[str, float]]:
+    """Return the rule as the probe sets it, and the hyper-parameters at the start, by field name.
+
+    The rates are those of a rule whose step count begins after `start`.
+    """
     names = options.numbers(type(rule))
     rule = rule.replace(**{k: v for k, v in probe.hyper.items() if k in names and k in declared})
     hyper = {k: getattr(rule, k) for k in names if not callable(getattr(rule, k))}
     if probe.rates:
-        rule = rule.replace(lr=Stepped(hyper["lr"], tuple(sorted(probe.rates.items()))))
+        factors = tuple(sorted((t + start, f) for t, f in probe.rates.items()))
+        rule = rule.replace(lr=Stepped(hyper["lr"], factors))
     return rule, hyper
 
 

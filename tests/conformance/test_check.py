@@ -142,6 +142,20 @@ def test_impure_candidates_differ_even_if_their_numbers_agree(kind, fault):
     assert kind in {c.kind for c in report.causes}, report
 
 
+@pytest.mark.parametrize(
+    ("kind", "said"), [("step-count", "starts at 2 instead of 1"), ("swapped", "beta1 and beta2 in each other's place")]
+)
+def test_classic_slips_are_named(kind, said):
+    class Slipped(Port):
+        def __init__(self, params, lr, beta1, beta2, eps):
+            super().__init__(params, lr, *((beta2, beta1) if kind == "swapped" else (beta1, beta2)), eps)
+            self.t = int(kind == "step-count")
+
+    report = check(Slipped, Adam())
+    assert (report.verdict, [c.kind for c in report.causes]) == ("differs", [kind])
+    assert said in str(report)
+
+
 def test_an_option_that_does_nothing_is_a_cause():
     class Deaf(Port):
         def __init__(self, params, lr, beta1, beta2, eps, weight_decay):
