@@ -75,12 +75,14 @@ def check(candidate: Candidate | Callable[..., Any], reference: Rule, *, seed: i
     except CannotRunError as refusal:
         return Report(candidate.name, reference, "cannot-run", causes=(Cause("cannot-run", str(refusal)),))
     causes = purity(candidate, runs, reference)
-    against = {
-        unit: [compare(r, reference, candidate, unit) for r in runs if not r.not_run] for unit in (DOUBLE, SINGLE)
-    }
-    departures = [c.divergence for c in against[DOUBLE] if c.divergence is not None]
+    against = [compare(r, reference, candidate) for r in runs if not r.not_run]
+    departures = [c.divergence for c in against if c.divergence is not None]
     found = search([space(reference, candidate.hyper), *_relatives(reference, candidate)], runs, candidate)
-    unit = next((u for u, cs in against.items() if all(c.agrees for c in cs)), None)
+    unit = None
+    if not departures:
+        unit = DOUBLE
+    elif agrees(reference, runs, candidate, SINGLE):
+        unit = SINGLE
     # a dialect that fits exactly explains more than the reference with scalars in float32
     if unit == DOUBLE or (unit == SINGLE and (found.scalar_unit == SINGLE or not found.equivalent)):
         same = [r for r in found.equivalent if r != reference]
@@ -97,9 +99,9 @@ def check(candidate: Candidate | Callable[..., Any], reference: Rule, *, seed: i
         causes += dead_options(candidate, runs[0], reference)
         why = _explanations(candidate, reference, runs, near, found.nearest[0][0])
         causes += [c for c in why if not causes or c.kind != "nearest"]
-    error = max((c.error for c in against[DOUBLE]), default=None)
+    error = max((c.error for c in against), default=None)
     probes_said = {r.probe.name: f"not run: {r.not_run}" if r.not_run else "" for r in runs}
-    for r, c in zip([r for r in runs if not r.not_run], against[DOUBLE], strict=True):
+    for r, c in zip([r for r in runs if not r.not_run], against, strict=True):
         probes_said[r.probe.name] = "agrees" if c.agrees else "departs"
     return Report(
         candidate.name,

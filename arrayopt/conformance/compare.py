@@ -134,13 +134,14 @@ def trajectory(rule: Rule, probe: Probe, start: int = 0) -> list[Arrays]:
 def distance(probe: Probe, path: list[Arrays], expected: list[Arrays]) -> float:
     """Return the largest relative error of the displacement over steps and leaves; infinite where not finite."""
     worst = 0.0
-    for a, e in zip(path, expected, strict=True):
-        for k, p0 in probe.params.items():
-            off, moved = np.linalg.norm(a[k] - e[k]), np.linalg.norm(e[k] - p0)
-            if off == 0 or (np.isnan(a[k]).any() and np.array_equal(a[k], e[k], equal_nan=True)):
-                continue
-            ratio = float(off / max(moved, np.linalg.norm(a[k] - p0)))
-            worst = max(worst, ratio if np.isfinite(ratio) else np.inf)
+    with np.errstate(all="ignore"):
+        for a, e in zip(path, expected, strict=True):
+            for k, p0 in probe.params.items():
+                off, moved = np.linalg.norm(a[k] - e[k]), np.linalg.norm(e[k] - p0)
+                if off == 0 or (np.isnan(a[k]).any() and np.array_equal(a[k], e[k], equal_nan=True)):
+                    continue
+                ratio = float(off / max(moved, np.linalg.norm(a[k] - p0)))
+                worst = max(worst, ratio if np.isfinite(ratio) else np.inf)
     return worst
 
 
