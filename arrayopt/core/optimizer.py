@@ -183,8 +183,7 @@ def _check_underflow(rule: Rule, leaf: Leaf) -> None:
 
 def _create(xp: Namespace, p: Array, start: Slot) -> Array:
     shape = tuple(p.shape) if start.shape is None else start.shape
-    device = p.device if hasattr(p, "device") else None
     if start.identity:
-        x = start.fill * xp.eye(*shape, dtype=p.dtype, device=device)
+        x = start.fill * xp.eye(*shape, dtype=p.dtype, device=p.device)
         return x if x.dtype == p.dtype else x.astype(p.dtype)  # NumPy makes float32 of bfloat16 and a number
-    return xp.full(shape, start.fill, dtype=p.dtype, device=device)
+    return xp.full(shape, start.fill, dtype=p.dtype, device=p.device)

@@ -152,12 +152,13 @@ class Rule(PerLeaf):
         """Call the rule's text on one leaf; bfloat16 is computed in float32 and rounded back."""
         own = p.dtype
         if leaf.dtype == "bfloat16":
-            g, p, *wide = (_widened(xp, x) for x in (g, p, *before.values()))
+            g, p, *wide = (xp.astype(x, xp.float32) for x in (g, p, *before.values()))
             before = dict(zip(before, wide, strict=True))
         after, slots = self.step(xp, SimpleNamespace(**self.numbers_at(t, leaf)), g, p, **before)
-        new = {s: _kept(xp, self, leaf, s, x, before[s], own) for s, x in slots.items() if x is not None}
-        if new.keys() != before.keys():
-            raise LeafError(f"{type(self).__name__}.step returned the slots {sorted(new)}, expected {sorted(before)}")
+        given = {s: x for s, x in slots.items() if x is not None}
+        if given.keys() != before.keys():
+            raise LeafError(f"{type(self).__name__}.step returned the slots {sorted(given)}, expected {sorted(before)}")
+        new = {s: _kept(xp, self, leaf, s, x, before[s], own) for s, x in given.items()}
         return _kept(xp, self, leaf, "p", after, p, own), new
 
     @final
@@ -180,7 +181,7 @@ class Rule(PerLeaf):
         given = {name: options.check_number(cls, name, at(getattr(self, name), t), t) if callable(getattr(self, name))
                  else getattr(self, name) for name in options.numbers(cls)}  # fmt: skip
         h = SimpleNamespace(**given)
-        h.decays = callable(self.weight_decay) or self.weight_decay != 0
+        h.decays = self.weight_decay != 0  # a schedule decays, too
         peak = self.lr_peak if self.lr_peak is not None else at(self.lr, 1)
         relative = h.lr / peak if peak else 0.0
         h.shrink = (
@@ -196,10 +197,6 @@ def ema(beta: Any, mean: Array, x: Array) -> Array:
     return beta * mean + (1 - beta) * x
 
 
-def _widened(xp: Namespace, x: Array) -> Array:
-    return x.astype(np.float32) if isinstance(x, np.ndarray) else xp.astype(x, xp.float32)
-
-
 def _kept(xp: Namespace, rule: Rule, leaf: Leaf, what: str, x: Array, like: Array, dtype: Any) -> Array:
     """Return `x` as an array of the dtype it is stored in; a step must keep shape and dtype."""
     if isinstance(x, np.generic):  # NumPy turns 0-d results into scalars
@@ -210,6 +207,4 @@ def _kept(xp: Namespace, rule: Rule, leaf: Leaf, what: str, x: Array, like: Arra
             f"{trees.dtype_name(like)}{tuple(like.shape)} "
             f"into {trees.dtype_name(x)}{tuple(x.shape)}; a step must keep both"
         )
-    if x.dtype == dtype:
-        return x
-    return x.astype(dtype) if isinstance(x, np.ndarray) else xp.astype(x, dtype)
+    return x if x.dtype == dtype else xp.astype(x, dtype)

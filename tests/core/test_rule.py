@@ -315,6 +315,7 @@ class Counting(Rule):
     def step(self, xp, h, g, p, n):
         return {
             "slot": (p, {}),
+            "more": (p, {"n": n, "m": n}),
             "shape": (xp.sum(p), {"n": n}),
             "slot shape": (p, {"n": xp.sum(n)}),
             "dtype": (xp.astype(p, xp.float32), {"n": n}),
