@@ -249,7 +249,8 @@ def test_a_port_that_writes_in_place_and_returns_nothing():
 
 
 @pytest.mark.parametrize("tree", ["list", "array"])
-def test_the_form_is_found_where_it_is_not_said(tree):
+@pytest.mark.parametrize("said", [True, False])
+def test_other_forms_of_parameters_are_said_or_found(tree, said):
     class Plain:
         def __init__(self, params, lr):
             self.params, self.lr = params, lr
@@ -261,23 +262,7 @@ def test_the_form_is_found_where_it_is_not_said(tree):
                 self.params = [p - self.lr * g for p, g in zip(self.params, grads, strict=True)]
             return self.params
 
-    assert check(Candidate.from_step(Plain), SGD()).verdict == "conforms"
-
-
-@pytest.mark.parametrize("tree", ["list", "array"])
-def test_other_forms_of_parameters(tree):
-    class Plain:
-        def __init__(self, params, lr):
-            self.params, self.lr = params, lr
-
-        def step(self, grads):
-            if tree == "array":
-                self.params = self.params - self.lr * grads
-            else:
-                self.params = [p - self.lr * g for p, g in zip(self.params, grads, strict=True)]
-            return self.params
-
-    assert check(Candidate.from_step(Plain, tree=tree), SGD()).verdict == "conforms"
+    assert check(Candidate.from_step(Plain, tree=tree if said else "auto"), SGD()).verdict == "conforms"
 
 
 def test_float32_arithmetic_is_held_to_its_own_bound():
