@@ -21,31 +21,43 @@ from arrayopt.errors import OptionError as OptionError
 from arrayopt.errors import TraceError as TraceError
 
 if TYPE_CHECKING:
+    from arrayopt import conformance as conformance
     from arrayopt.core.rule import Rule as Rule
+    from arrayopt.core.schedules import Constant as Constant
+    from arrayopt.core.schedules import InverseSqrt as InverseSqrt
+    from arrayopt.core.schedules import InverseTime as InverseTime
+    from arrayopt.core.schedules import PiecewiseLinear as PiecewiseLinear
+    from arrayopt.core.schedules import WarmupDecay as WarmupDecay
     from arrayopt.core.state import State as State
     from arrayopt.firstorder import *  # noqa: F403 (its __all__ is the one list of rules and wrappers)
     from arrayopt.readers.blocked import inplace as inplace
 
-_HERE = (
-    *("ArrayOptError", "BackendError", "LeafError", "MissingPeerError", "OptionError", "TraceError"),
-    *("Rule", "State", "inplace", "namespace", "to_numpy", "use"),
-)
+_SCHEDULES = ("Constant", "InverseSqrt", "InverseTime", "PiecewiseLinear", "WarmupDecay")
+_HOMES = {
+    "Rule": "arrayopt.core.rule",
+    "State": "arrayopt.core.state",
+    "inplace": "arrayopt.readers.blocked",
+    **dict.fromkeys(_SCHEDULES, "arrayopt.core.schedules"),
+}
+_MODULES = ("conformance", "core", "firstorder", "readers")
 
 
 def __getattr__(name: str) -> object:
     """Load what is asked for, and remember it."""
     from importlib import import_module
 
-    homes = {"Rule": "arrayopt.core.rule", "State": "arrayopt.core.state", "inplace": "arrayopt.readers.blocked"}
     value: object
     if name == "__version__":
         from importlib.metadata import version
 
         value = version("arrayopt")
     elif name == "__all__":
-        value = sorted({*_HERE, *import_module("arrayopt.firstorder").__all__})
-    elif name in homes:
-        value = getattr(import_module(homes[name]), name)
+        here = {k for k, x in globals().items() if callable(x) and not k.startswith("_")}
+        value = sorted({*here, *_HOMES, *import_module("arrayopt.firstorder").__all__})
+    elif name in _MODULES:
+        value = import_module(f"arrayopt.{name}")
+    elif name in _HOMES:
+        value = getattr(import_module(_HOMES[name]), name)
     elif name.startswith("_") or name not in import_module("arrayopt.firstorder").__all__:
         raise AttributeError(f"module 'arrayopt' has no attribute {name!r}")
     else:

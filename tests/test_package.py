@@ -15,6 +15,12 @@ def test_every_rule_and_wrapper_is_a_name_of_the_package():
     assert set(arrayopt.__all__) <= set(dir(arrayopt))
 
 
+def test_schedules_and_subpackages_are_names_too():
+    code = "import arrayopt; print(arrayopt.WarmupDecay(1.0, 2, 4)(1), arrayopt.conformance.check.__name__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["0.5", "check"]
+
+
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="module 'arrayopt' has no attribute 'Adamm'"):
         arrayopt.Adamm  # noqa: B018
