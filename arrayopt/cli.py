@@ -22,7 +22,7 @@ from arrayopt.core.trees import Leaf
 from arrayopt.errors import ArrayOptError, OptionError
 from arrayopt.firstorder import RULES
 from arrayopt.readers.cost import cost
-from arrayopt.readers.formula import formula, latex
+from arrayopt.readers.formula import LEAF, formula, host_numbers, latex
 
 app = typer.Typer(
     name="arrayopt",
@@ -127,13 +127,15 @@ def explanation(cls: type[Rule]) -> str:
     """Return what `explain` prints."""
     rule = cls()  # type: ignore[call-arg]
     c = cost(rule)
-    lines = [
-        f"{cls.__name__}: {_sentence(cls)}",
-        "",
-        *(f"    {e.plain()}" for e in formula(rule)),
-        "",
-        "hyper-parameters",
-    ]
+    equations = formula(rule)
+    lines = [f"{cls.__name__}: {_sentence(cls)}", "", *(f"    {e.plain()}" for e in equations), ""]
+    steps = {t: host_numbers(rule, equations, t) for t in (1, 10, 1000)}
+    if steps[1]:
+        lines.append(f"computed once a step, in float64, here for a leaf of {' x '.join(map(str, LEAF.shape))}")
+        for k in steps[1]:
+            lines.append(f"    {k:<16} {', '.join(f'{h[k]:.6g} at t = {t}' for t, h in steps.items())}")
+        lines.append("")
+    lines.append("hyper-parameters")
     for name, interval in options.numbers(cls).items():
         high = "inf" if interval.high == float("inf") else f"{interval.high:g}"
         lines.append(f"    {name:<16} {getattr(rule, name)!r:<10} in [{interval.low:g}, {high})")

@@ -4,7 +4,7 @@ Every local variable of `step` becomes an equation under its own name. Numbers t
 written out by running it once on symbols; a `scalars` that branches on its numbers keeps their names.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -22,6 +22,9 @@ LATEX = {
     "p": r"\theta", "bc1": r"(1-\beta_1^t)", "bc2": r"(1-\beta_2^t)", "momentum_decay": r"\psi",
 }  # fmt: skip
 """How fields and variables are written in LaTeX; others appear upright under their own name."""
+
+LEAF = Leaf("w", (64, 32), "float32")
+"""The leaf that a formula is written for by default."""
 
 _INFIX = {"add": (" + ", 1), "subtract": (" - ", 1), "multiply": (" ", 2), "divide": (" / ", 2), "power": ("^", 4),
           "less": (" < ", 0), "less_equal": (" <= ", 0), "greater": (" > ", 0), "greater_equal": (" >= ", 0),
@@ -145,7 +148,7 @@ def formula(rule: PerLeaf, leaf: Leaf | None = None, t: int = 1000) -> list[Equa
     rule : Rule
         The rule with its dialect; options that are off do not appear.
     leaf : Leaf, optional
-        The leaf to write it for; default a float32 matrix.
+        The leaf to write it for; default a float32 matrix that is not square.
     t : int
         The step at which what depends on t is decided; large by default, when warm-up has passed.
 
@@ -158,11 +161,26 @@ def formula(rule: PerLeaf, leaf: Leaf | None = None, t: int = 1000) -> list[Equa
     m_t = beta2 m_{t-1} + (1 - beta2) g_t
     p_t = p_{t-1} - lr u_t
     """
-    leaf = Leaf("w", (64, 64), "float32") if leaf is None else leaf
+    leaf = LEAF if leaf is None else leaf
     own = rule.for_leaf(leaf)
     h = own.numbers_at(t, leaf)
     tape = trace(own, leaf, h, own.slot_shapes(leaf), named=True)
     return _equations(tape, _numbers(own, h, leaf))
+
+
+def host_numbers(rule: Rule, lines: Sequence[Equation], t: int) -> dict[str, float]:
+    """Return the numbers of step t that the equations name without writing them out: neither fields nor arrays."""
+    h = rule.numbers_at(t, LEAF)
+    named = {leaf.op for line in lines for leaf in _leaves(line.value)}
+    fields = options.numbers(type(rule))
+    return {k: v for k, v in h.items() if k in named and k not in fields and isinstance(v, float)}
+
+
+def _leaves(e: Expr) -> Iterator[Expr]:
+    if not e.args and not e.when:
+        yield e
+    for a in e.args:
+        yield from _leaves(a)
 
 
 def latex(rule: PerLeaf) -> str:
@@ -184,7 +202,10 @@ def _numbers(rule: Rule, h: Mapping[str, Any], leaf: Leaf) -> dict[str, Expr]:
         derived = rule.scalars(SimpleNamespace(**statics | given | {"shrink": shown["shrink"]}), t, leaf)
     except (TypeError, AttributeError, KeyError):
         derived = {}
-    return shown | {k: as_expr(v) for k, v in derived.items() if isinstance(v, (Expr, float))}
+    # a number that depends on the leaf keeps its name, but for 0 and 1, which stand for what is off
+    written = {k: v if isinstance(v, Expr) or v in (0.0, 1.0) else Expr(k) for k, v in derived.items()
+               if isinstance(v, (Expr, float))}  # fmt: skip
+    return shown | {k: as_expr(v) for k, v in written.items()}
 
 
 def _equations(tape: Tape, numbers: Mapping[str, Expr]) -> list[Equation]:
@@ -207,6 +228,7 @@ def _equations(tape: Tape, numbers: Mapping[str, Expr]) -> list[Equation]:
 
 def _expression(op: Op, known: Mapping[int, Expr]) -> Expr:
     args = tuple(known[a.index] if isinstance(a, Value) else as_expr(a) for a in op.args if not isinstance(a, tuple))
+    args += tuple(Expr(f"axis={v}") for k, v in op.attrs if k == "axis" and v is not None)
     return simplify(Expr("power", (args[0], Expr("2"))) if op.name == "square" else Expr(op.name, args))
 
 

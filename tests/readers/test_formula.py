@@ -2,9 +2,9 @@
 
 import pytest
 
-from arrayopt import RULES, Adam, AdamW, Lion, Momentum, Partition, Tiger
+from arrayopt import RULES, Adafactor, Adam, AdamW, Lion, Momentum, Partition, RAdam, Tiger
 from arrayopt.core.trees import Leaf
-from arrayopt.readers.formula import formula, latex
+from arrayopt.readers.formula import formula, host_numbers, latex
 
 
 def plain(rule, **options):
@@ -48,3 +48,14 @@ def test_every_rule_ends_in_its_parameter_and_balances_its_brackets(cls):
     for text in (*lines, latex(cls())):
         assert text.count("(") == text.count(")")
         assert text.count("{") == text.count("}")
+
+
+def test_numbers_that_are_not_written_out_have_values():
+    rule = RAdam()
+    assert host_numbers(rule, formula(rule), 1).keys() == {"bc1", "bc2", "r", "under", "beside"}
+    assert host_numbers(rule, formula(rule), 10)["bc1"] == pytest.approx(1 - 0.9**10)
+    assert host_numbers(Adam(), formula(Adam()), 10) == {}
+
+
+def test_a_reduction_names_its_axis():
+    assert "r_t = beta2 r_{t-1} + (1 - beta2) mean(square_t, axis=1)" in plain(Adafactor())
