@@ -7,7 +7,7 @@ from typing import Any
 from arrayopt.conformance.adapters import adapt
 from arrayopt.conformance.candidate import Candidate, CannotRunError
 from arrayopt.conformance.causes import Cause, dead_options, follows, purity
-from arrayopt.conformance.compare import Divergence, Ran, compare, distance, follow, trajectory
+from arrayopt.conformance.compare import Comparison, Divergence, Ran, compare, distance, follow, trajectory
 from arrayopt.conformance.dialects import COARSE, Named, agrees, changes, search, space
 from arrayopt.conformance.fitting import fits
 from arrayopt.conformance.forms import settle
@@ -93,16 +93,14 @@ def check(candidate: Candidate | Callable[..., Any], reference: Rule, *, seed: i
     unsure = _distinct(candidate, runs[0], found, NEAREST_CONSTANT, constants=True)
     constant = next(fits(candidate, runs, unsure, constants=True), None)
     if constant is not None:
-        return _report(candidate, reference, constant.rule, [constant.rule], DOUBLE, runs, causes, departures)
+        rule, unit = constant.rule, constant.scalar_unit
+        return _report(candidate, reference, rule, [rule], unit, runs, causes, departures)
     if not causes:  # else the numbers mean nothing
         near = _distinct(candidate, runs[0], found, NEAREST, constants=False)
         causes += dead_options(candidate, runs[0], reference)
         why = _explanations(candidate, reference, runs, near, found.nearest[0][0])
         causes += [c for c in why if not causes or c.kind != "nearest"]
     error = max((c.error for c in against), default=None)
-    probes_said = {r.probe.name: f"not run: {r.not_run}" if r.not_run else "" for r in runs}
-    for r, c in zip([r for r in runs if not r.not_run], against, strict=True):
-        probes_said[r.probe.name] = "agrees" if c.agrees else "departs"
     return Report(
         candidate.name,
         reference,
@@ -112,7 +110,7 @@ def check(candidate: Candidate | Callable[..., Any], reference: Rule, *, seed: i
         tuple(causes),
         departures[0] if departures else None,
         error,
-        probes_said,
+        _said(runs, against),
     )
 
 
@@ -130,10 +128,9 @@ def _relatives(reference: Rule, candidate: Candidate) -> list[Iterator[Rule]]:
 
 def _report(candidate: Candidate, reference: Rule, match: Rule, equivalent: list[Rule], unit: float, runs: list[Ran],
             causes: list[Cause], departures: list[Divergence]) -> Report:  # fmt: skip
-    compared = {r.probe.name: None if r.not_run else compare(r, match, candidate, unit) for r in runs}
-    said = {r.probe.name: f"not run: {r.not_run}" if r.not_run else "agrees" for r in runs}
-    error = max(c.error for c in compared.values() if c is not None)
-    undecided = sum(c.undecided for c in compared.values() if c is not None)
+    compared = [compare(r, match, candidate, unit) for r in runs if not r.not_run]
+    error = max(c.error for c in compared)
+    undecided = sum(c.undecided for c in compared)
     notes = (f"{undecided} elements hang on rounding and were left out",) if undecided else ()
     causes = causes + dead_options(candidate, runs[0], match)
     wrong = bool(causes)
@@ -143,7 +140,15 @@ def _report(candidate: Candidate, reference: Rule, match: Rule, equivalent: list
     verdict: Verdict = "differs" if wrong else "conforms" if match == reference else "dialect"
     shown = departures[0] if departures and match != reference else None
     return Report(candidate.name, reference, verdict, None if wrong else match, () if wrong else tuple(equivalent),
-                  tuple(causes), shown, error, said, notes)  # fmt: skip
+                  tuple(causes), shown, error, _said(runs, compared), notes)  # fmt: skip
+
+
+def _said(runs: list[Ran], compared: list[Comparison]) -> dict[str, str]:
+    """Say of each probe whether the candidate agrees in it, or why it was not run."""
+    said = {r.probe.name: f"not run: {r.not_run}" for r in runs}
+    for r, c in zip([r for r in runs if not r.not_run], compared, strict=True):
+        said[r.probe.name] = "agrees" if c.agrees else "departs"
+    return said
 
 
 def _distinct(candidate: Candidate, first: Ran, found: Named, most: int, constants: bool) -> list[Rule]:

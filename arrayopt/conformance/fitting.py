@@ -33,11 +33,14 @@ class Fit:
         The field of the number.
     before : float
         Its value in the dialect before.
+    scalar_unit : float
+        The unit roundoff of scalars with which it agrees.
     """
 
     rule: Rule
     name: str
     before: float
+    scalar_unit: float
 
     @property
     def value(self) -> float:
@@ -53,10 +56,10 @@ def fits(candidate: Candidate, runs: list[Ran], near: list[Rule], constants: boo
             if hidden == constants and not callable(getattr(rule, name)):
                 found = _fit(candidate, runs, rule, name)
                 if found is not None:
-                    yield Fit(found, name, getattr(rule, name))
+                    yield found
 
 
-def _fit(candidate: Candidate, runs: list[Ran], rule: Rule, name: str) -> Rule | None:
+def _fit(candidate: Candidate, runs: list[Ran], rule: Rule, name: str) -> Fit | None:
     import scipy.optimize
 
     first = runs[0]
@@ -81,7 +84,8 @@ def _fit(candidate: Candidate, runs: list[Ran], rule: Rule, name: str) -> Rule |
         return None
     trial = rule.replace(**{name: _shortest(value, least, loss, options.numbers(type(rule))[name].high)})
     frozen = dataclasses.replace(candidate, hyper=tuple(h for h in candidate.hyper if h != name))
-    return trial if any(agrees(trial, runs, frozen, unit) for unit in (DOUBLE, SINGLE)) else None
+    unit = next((u for u in (DOUBLE, SINGLE) if agrees(trial, runs, frozen, u)), None)
+    return None if unit is None else Fit(trial, name, getattr(rule, name), unit)
 
 
 def _same(u: float) -> float:

@@ -3,7 +3,7 @@
 import pytest
 
 from arrayopt.firstorder.adabelief import AdaBelief
-from tests.peers.common import assert_same_defaults, follow_rates, optax_path, peer, torch_path, with_l2, worst
+from tests.peers.common import follow_rates, optax_path, peer, torch_path, with_l2, worst
 
 # Exact in binary, as the rates are, and far from every default.
 B1, B2, EPS, DECAY = 0.625, 0.8125, 0.0625, 0.25
@@ -37,11 +37,3 @@ def test_pytorch_optimizer(options, fields, foreach):
     theirs = peer("pytorch_optimizer").AdaBelief
     path = torch_path(lambda p, lr: theirs(p, lr, (B1, B2), DECAY, eps=EPS, foreach=foreach, **options))
     assert worst(follow_rates(AdaBelief.preset("pytorch_optimizer", **HYPER, **fields)), path) < TOLERANCE
-
-
-@pytest.mark.parametrize(
-    ("framework", "module", "name"),
-    [("optax", "optax", "adabelief"), ("pytorch_optimizer", "pytorch_optimizer", "AdaBelief")],
-)
-def test_the_defaults_of_the_presets_are_theirs(framework, module, name):
-    assert_same_defaults(AdaBelief.preset(framework), getattr(peer(module), name))

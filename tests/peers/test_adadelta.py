@@ -4,7 +4,6 @@ import pytest
 
 from arrayopt.firstorder.adadelta import Adadelta
 from tests.peers.common import (
-    assert_same_defaults,
     follow_rates,
     keras_path,
     mlx_path,
@@ -59,17 +58,3 @@ def test_pytorch_optimizer(options, fields, foreach):
     path = torch_path(lambda p, lr: theirs(p, lr, RHO, DECAY, eps=EPS, foreach=foreach, **options))
     ours = Adadelta.preset("pytorch_optimizer", **HYPER, weight_decay=DECAY, **fields)
     assert worst(follow_rates(ours), path) < TOLERANCE
-
-
-@pytest.mark.parametrize(
-    ("framework", "module", "name"),
-    [
-        ("torch", "torch.optim", "Adadelta"),
-        ("optax", "optax", "adadelta"),
-        ("keras", "keras.optimizers", "Adadelta"),
-        ("mlx", "mlx.optimizers", "AdaDelta"),
-        ("pytorch_optimizer", "pytorch_optimizer", "AdaDelta"),
-    ],
-)
-def test_the_defaults_of_the_presets_are_theirs(framework, module, name):
-    assert_same_defaults(Adadelta.preset(framework), getattr(peer(module), name))

@@ -7,7 +7,6 @@ from arrayopt.firstorder.adagrad import Adagrad
 from tests.peers.common import (
     GRADIENTS,
     P0,
-    assert_same_defaults,
     follow_rates,
     keras_path,
     mlx_path,
@@ -62,16 +61,3 @@ def test_mlx():
     mlx = peer("mlx.optimizers")
     theirs = mlx_path(lambda lr: mlx.Adagrad(lr, EPS))
     assert worst(follow_rates(Adagrad.preset("mlx", eps=EPS)), theirs) < TOLERANCE
-
-
-@pytest.mark.parametrize(
-    ("framework", "module", "name"),
-    [
-        ("torch", "torch.optim", "Adagrad"),
-        ("optax", "optax", "adagrad"),
-        ("keras", "keras.optimizers", "Adagrad"),
-        ("mlx", "mlx.optimizers", "Adagrad"),
-    ],
-)
-def test_the_defaults_of_the_presets_are_theirs(framework, module, name):
-    assert_same_defaults(Adagrad.preset(framework), getattr(peer(module), name))

@@ -9,7 +9,6 @@ from tests.peers.common import (
     GRADIENTS,
     P0,
     RATES,
-    assert_same_defaults,
     follow_rates,
     keras_path,
     mlx_path,
@@ -121,18 +120,3 @@ def test_autograd():
 def test_autograd_defaults():
     rule = Adam.preset("autograd")
     assert worst(follow_rates(rule, (rule.lr,) * 6), autograd_path()) < 1e-12
-
-
-@pytest.mark.parametrize(
-    ("framework", "module", "name"),
-    [
-        ("torch", "torch.optim", "Adam"),
-        ("optax", "optax", "adam"),
-        ("keras", "keras.optimizers", "Adam"),
-        ("mlx", "mlx.optimizers", "Adam"),
-        ("tinygrad", "tinygrad.nn.optim", "Adam"),
-        ("sklearn", "sklearn.neural_network._stochastic_optimizers", "AdamOptimizer"),
-    ],
-)
-def test_the_defaults_of_the_presets_are_theirs(framework, module, name):
-    assert_same_defaults(Adam.preset(framework), getattr(peer(module), name))

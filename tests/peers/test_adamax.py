@@ -6,7 +6,6 @@ import pytest
 from arrayopt.firstorder.adamax import AdaMax
 from tests.peers.common import (
     GRADIENTS,
-    assert_same_defaults,
     follow_rates,
     keras_path,
     mlx_path,
@@ -75,17 +74,3 @@ def test_pytorch_optimizer(options, fields, foreach):
     ours = AdaMax.preset("pytorch_optimizer", **HYPER, weight_decay=DECAY, **fields)
     make = lambda p, lr: theirs(p, lr, (B1, B2), DECAY, eps=EPS, foreach=foreach, **options)  # noqa: E731
     assert error(ours, torch_path, make) < TOLERANCE
-
-
-@pytest.mark.parametrize(
-    ("framework", "module", "name"),
-    [
-        ("torch", "torch.optim", "Adamax"),
-        ("optax", "optax", "adamax"),
-        ("keras", "keras.optimizers", "Adamax"),
-        ("mlx", "mlx.optimizers", "Adamax"),
-        ("pytorch_optimizer", "pytorch_optimizer", "AdaMax"),
-    ],
-)
-def test_the_defaults_of_the_presets_are_theirs(framework, module, name):
-    assert_same_defaults(AdaMax.preset(framework), getattr(peer(module), name))

@@ -4,7 +4,6 @@ import pytest
 
 from arrayopt.firstorder.adamw import AdamW
 from tests.peers.common import (
-    assert_same_defaults,
     follow_rates,
     keras_path,
     mlx_path,
@@ -63,17 +62,3 @@ def test_tinygrad():
     tinygrad = peer("tinygrad.nn.optim")
     theirs = tinygrad_path(lambda p, lr: tinygrad.AdamW(p, lr, B1, B2, EPS, DECAY))
     assert worst(follow_rates(AdamW.preset("tinygrad", **HYPER)), theirs) < TOLERANCE
-
-
-@pytest.mark.parametrize(
-    ("framework", "module", "name"),
-    [
-        ("torch", "torch.optim", "AdamW"),
-        ("optax", "optax", "adamw"),
-        ("keras", "keras.optimizers", "AdamW"),
-        ("mlx", "mlx.optimizers", "AdamW"),
-        ("tinygrad", "tinygrad.nn.optim", "AdamW"),
-    ],
-)
-def test_the_defaults_of_the_presets_are_theirs(framework, module, name):
-    assert_same_defaults(AdamW.preset(framework), getattr(peer(module), name))

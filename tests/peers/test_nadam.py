@@ -4,7 +4,6 @@ import pytest
 
 from arrayopt.firstorder.nadam import NAdam
 from tests.peers.common import (
-    assert_same_defaults,
     follow_rates,
     keras_path,
     optax_path,
@@ -92,15 +91,3 @@ def test_the_row_read_from_timm_is_the_formula_of_its_text():
             p.sub_(lr * u / ((self.v / (1 - B2**self.t)).sqrt() + EPS))
 
     assert worst(follow_rates(NAdam.preset("timm", **HYPER)), torch_path(NAdamW)) < TOLERANCE
-
-
-@pytest.mark.parametrize(
-    ("framework", "module", "name"),
-    [
-        ("torch", "torch.optim", "NAdam"),
-        ("optax", "optax", "adam"),  # nadam is adam(nesterov=True)
-        ("keras", "keras.optimizers", "Nadam"),
-    ],
-)
-def test_the_defaults_of_the_presets_are_theirs(framework, module, name):
-    assert_same_defaults(NAdam.preset(framework), getattr(peer(module), name))

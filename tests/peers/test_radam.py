@@ -7,7 +7,6 @@ from arrayopt.firstorder.radam import RAdam, length
 from tests.peers.common import (
     P0,
     RATES,
-    assert_same_defaults,
     follow_rates,
     optax_path,
     peer,
@@ -87,15 +86,3 @@ def test_at_default_settings_torch_differs_by_the_digits_that_its_length_loses()
     ours = follow_rates(RAdam.preset("torch"), **LONG)
     theirs = torch_path(lambda p, lr: torch.optim.RAdam(p, lr), **LONG)
     assert worst(ours, theirs) < 1e-10
-
-
-@pytest.mark.parametrize(
-    ("framework", "module", "name"),
-    [
-        ("torch", "torch.optim", "RAdam"),
-        ("optax", "optax", "radam"),
-        ("pytorch_optimizer", "pytorch_optimizer", "RAdam"),
-    ],
-)
-def test_the_defaults_of_the_presets_are_theirs(framework, module, name):
-    assert_same_defaults(RAdam.preset(framework), getattr(peer(module), name))

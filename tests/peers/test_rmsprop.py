@@ -8,7 +8,6 @@ from tests.peers.common import (
     CONSTANT,
     GRADIENTS,
     P0,
-    assert_same_defaults,
     follow_rates,
     keras_path,
     mlx_path,
@@ -116,16 +115,3 @@ def test_torch_too_can_take_the_root_of_a_negative_variance():
         gradients=np.tile(values, (400, 1)),
     )
     assert np.isnan(theirs[-1]).any()
-
-
-@pytest.mark.parametrize(
-    ("framework", "module", "name"),
-    [
-        ("torch", "torch.optim", "RMSprop"),
-        ("optax", "optax", "rmsprop"),
-        ("keras", "keras.optimizers", "RMSprop"),
-        ("mlx", "mlx.optimizers", "RMSprop"),
-    ],
-)
-def test_the_defaults_of_the_presets_are_theirs(framework, module, name):
-    assert_same_defaults(RMSProp.preset(framework), getattr(peer(module), name))
