@@ -48,9 +48,8 @@ class Optimizer(ABC):
         """Check every field."""
         options.check_values(self)
 
-    @final
     def replace(self, **fields: Any) -> Self:
-        """Return the rule with some fields changed."""
+        """Return the optimizer with some fields changed."""
         options.check_names(type(self), fields)
         return dataclasses.replace(self, **fields)
 

@@ -1,4 +1,4 @@
-"""Clip: bound the norm of all gradients together before a rule sees them."""
+"""Clip: bound the gradients before a rule sees them, by their norm or one by one."""
 
 from dataclasses import dataclass
 from typing import Literal, final
@@ -15,12 +15,14 @@ from arrayopt.firstorder.wrapper import After, Call, Leaves, Wrapper, cast, wide
 @final
 @dataclass(frozen=True, kw_only=True)
 class Clip(Wrapper):
-    r"""Clipping by the global norm: gradients that are too long together are shortened together.
+    r"""Clipping: gradients that are too long together are shortened together.
 
     .. math::
 
         n &= \sqrt{\textstyle\sum_{i} \lVert g_i \rVert^2} \\
         g_i &\leftarrow g_i \min(1, c / n)
+
+    with i over the leaves. By leaf, each has a norm n of its own; by value, every element is brought into [-c, c].
 
     Parameters
     ----------
@@ -32,7 +34,11 @@ class Clip(Wrapper):
         "torch": :math:`g \min(1, c / (n + 10^{-6}))`, so that a gradient exactly at the limit is shortened by
         :math:`10^{-6}` (torch, MLX). "exact": :math:`(g / n) c` where :math:`n \ge c`, and g itself elsewhere
         (optax). "keras": :math:`g\, c \min(1 / n, 1 / c)`, and every element NaN when n is not finite (Keras,
-        TensorFlow); where n < c rounding may change the last bit.
+        TensorFlow); where n < c rounding may change the last bit. By value there is one form.
+    by : {"global", "leaf", "value"}
+        "global": all leaves together (torch and MLX ``clip_grad_norm``, optax ``clip_by_global_norm``, Keras
+        ``global_clipnorm``). "leaf": each by itself (Keras ``clipnorm``). "value": each element (torch
+        ``clip_grad_value_``, optax ``clip``, Keras ``clipvalue``).
 
     Notes
     -----
@@ -57,20 +63,25 @@ class Clip(Wrapper):
 
     max_norm: NonNegative = 1.0
     form: Literal["torch", "exact", "keras"] = "torch"
+    by: Literal["global", "leaf", "value"] = "global"
 
     def step(self, call: Call) -> After:
         """Shorten the gradients, then step."""
-        limit = options.check_number(type(self), "max_norm", at(self.max_norm, call.t), call.t)
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # inf and NaN are meant to pass through
-            n = global_norm(call.xp, call.grads)
-            grads = {
-                path: cast(call.xp, self._shortened(call.xp, wide(call.xp, g), n, limit), g.dtype)
-                for path, g in call.grads.items()
-            }
-        return After(*self.rule.update(grads, call.inner, call.params))
+        return After(*self.rule.update(self.shorten(call.xp, call.t, call.grads), call.inner, call.params))
 
-    def _shortened(self, xp: Namespace, g: Array, n: Array, c: float) -> Array:
-        n = cast(xp, n, g.dtype)
+    def shorten(self, xp: Namespace, t: int, grads: Leaves) -> Leaves:
+        """Return the gradients as the rule sees them at call t."""
+        limit = options.check_number(type(self), "max_norm", at(self.max_norm, t), t)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # inf and NaN are meant to pass through
+            together = global_norm(xp, grads) if self.by == "global" else None
+            return {
+                path: cast(xp, self._shortened(xp, wide(xp, g), together, limit), g.dtype) for path, g in grads.items()
+            }
+
+    def _shortened(self, xp: Namespace, g: Array, together: Array | None, c: float) -> Array:
+        if self.by == "value":
+            return xp.minimum(xp.maximum(g, -c * xp.ones_like(g)), c * xp.ones_like(g))
+        n = cast(xp, global_norm(xp, {"": g}) if together is None else together, g.dtype)
         one = xp.ones_like(n)
         if self.form == "torch":
             return g * xp.minimum(c / (n + 1e-6), one)

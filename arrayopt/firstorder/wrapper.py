@@ -6,11 +6,12 @@ calls of `update`. Numbers that do not follow from t, such as how many steps wer
 under the path "". Unlike a rule, a wrapper may look at numbers that live on a device.
 """
 
+import dataclasses
 import re
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, final
+from typing import Any, Literal, Self, final
 
 import numpy as np
 
@@ -96,6 +97,14 @@ class Wrapper(Optimizer):
         """Take one step, by way of ``self.rule.update``."""
 
     # What callers use ------------------------------------------------------------------------
+
+    @final
+    def replace(self, **fields: Any) -> Self:
+        """Return the wrapper with some fields changed; those that are not its own are changed in what it holds."""
+        own = {f.name for f in dataclasses.fields(self)}
+        held = {k: v for k, v in fields.items() if k not in own}
+        mine = {k: v for k, v in fields.items() if k in own}
+        return super().replace(**mine, **({"rule": mine.get("rule", self.rule).replace(**held)} if held else {}))
 
     @final
     def init(self, params: Tree) -> State:

@@ -13,7 +13,9 @@ The file is long because it holds one function for each operation of the tape.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,8 +84,25 @@ class Scalar:
 # One function an operation. `z` is the rounded result, `_half(z)` half a unit in its last place. ------------
 
 
+_COARSER: ContextVar[float] = ContextVar("coarser", default=1.0)
+
+
+@contextmanager
+def coarser(factor: float) -> Iterator[None]:
+    """Bound arithmetic whose unit roundoff is `factor` times that of the arrays, as bfloat16 held in float32."""
+    before = _COARSER.set(factor)
+    try:
+        yield
+    finally:
+        _COARSER.reset(before)
+
+
 def _half(z: Array) -> Array:
-    return np.spacing(np.abs(z)).astype(np.float64) / 2
+    return np.spacing(np.abs(z)).astype(np.float64) / 2 * _COARSER.get()
+
+
+def _unit(z: Array) -> float:
+    return float(np.finfo(z.dtype).eps) / 2 * _COARSER.get()
 
 
 def _zero(x: Bounded) -> Array:
@@ -234,8 +253,8 @@ def _mean(x: Bounded, axis: Any = None, keepdims: bool = False) -> Bounded:
 
 def _accumulated(z: Array, wide: Array, size: Array, n: int) -> Array:
     """Error of a sum: what this order of additions did, or what another order might (pairwise: log2 n roundings)."""
-    unit = np.finfo(z.dtype).eps / 2
-    return np.asarray(np.maximum(np.abs(z.astype(np.float64) - wide), math.sqrt(math.log2(n + 1)) * unit * size))
+    reordered = math.sqrt(math.log2(n + 1)) * _unit(z) * size
+    return np.asarray(np.maximum(np.abs(z.astype(np.float64) - wide), reordered))
 
 
 def _extreme(f: Callable[..., Array]) -> Callable[..., Bounded]:
@@ -346,7 +365,7 @@ class _Namespace:
         numbers = [a.value if isinstance(a, Scalar) else a for a in rest]
         xp, wide = namespace(x.value), x.value.astype(np.float64)
         z, exact = helper(xp, x.value, *numbers, **static), helper(xp, wide, *numbers, **static)
-        unit = float(np.finfo(z.dtype).eps) / 2
+        unit = _unit(z)
         own = helper.error(wide, *numbers, unit=unit, **static) + float(np.linalg.norm(_half(z)))
         if not np.linalg.norm(z - exact) <= own:  # something overflowed inside
             return _bounded(z, np.full(z.shape, np.inf), np.full(z.shape, -np.inf))

@@ -65,8 +65,9 @@ class Rounding:
         return Tracked(state.t, {path: Bounded.exact(p) for path, p in leaves.items()}, slots)
 
     def step(self, grads: Tree, tracked: Tracked) -> Tracked:
-        """Take one step with exact gradients, which have the dtype of the parameters."""
-        gradients, _ = trees.flatten(grads, "grads")
+        """Take one step. Gradients have the dtype of the parameters; they are exact, or carry a bound already."""
+        bounded = isinstance(grads, dict) and all(isinstance(g, Bounded) for g in grads.values())
+        gradients = grads if bounded else {k: Bounded.exact(g) for k, g in trees.flatten(grads, "grads")[0].items()}
         t = tracked.t + 1
         params: dict[str, Bounded] = {}
         slots: dict[str, dict[str, Bounded]] = {s: {} for s in tracked.slots}
@@ -76,7 +77,7 @@ class Rounding:
             h = SimpleNamespace(**_scalars(rule, t, leaf, self.scalar_unit))
             before = {s: by[path] for s, by in tracked.slots.items() if path in by}
             with np.errstate(all="ignore"):
-                params[path], after = rule.step(NAMESPACE, h, Bounded.exact(gradients[path]), p, **before)
+                params[path], after = rule.step(NAMESPACE, h, gradients[path], p, **before)
             for s, x in after.items():
                 if x is not None:
                     slots[s][path] = x

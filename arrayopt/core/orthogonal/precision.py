@@ -28,6 +28,8 @@ def with_error(bound: Callable[..., float]) -> Callable[[F], F]:
         wide = np.asarray(x, dtype=np.float64)
         if wide.size == 0:
             return 0.0
+        if not np.isfinite(wide).all():  # no bound, rather than a singular value decomposition that fails
+            return math.inf
         return math.hypot(*(bound(m, *numbers, **static) for m in wide.reshape(-1, *wide.shape[-2:])))
 
     def wrap(helper: F) -> F:
