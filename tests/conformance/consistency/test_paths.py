@@ -1,0 +1,90 @@
+"""What is documented to compute the same must."""
+
+import dataclasses
+
+import pytest
+
+from arrayopt import Adam
+from arrayopt.conformance.consistency import NotRun, paths
+from arrayopt.conformance.consistency.subject import Subject
+from tests.conformance.consistency import ports_meta
+from tests.conformance.consistency.mistakes import Random
+from tests.conformance.consistency.ports import Adam64, Descent, following
+from tests.conformance.consistency.ports_meta import NOTED, WRONG, Refuses, port
+
+(CHECK,) = paths.CHECKS
+
+
+def causes(candidate):
+    return list(CHECK.run(Subject.of(candidate)))
+
+
+@pytest.mark.parametrize("candidate", WRONG["code-paths"])
+def test_a_mistake_is_caught(candidate):
+    (found,) = causes(candidate)
+    assert found.wrong
+    assert str(found).startswith("the code path fast ")
+
+
+@pytest.mark.parametrize("candidate", NOTED["code-paths"])
+def test_what_is_no_mistake_is_noted(candidate):
+    (found,) = causes(candidate)
+    assert not found.wrong
+
+
+def test_it_says_where_the_paths_part():
+    said = [str(causes(c)[0]) for c in WRONG["code-paths"]]
+    assert "(exaggerated: from step 1 on in leaf 'a', by " in said[0]
+    assert "(a 0-d leaf): step raised IndexError" in said[1]
+    assert "(lr changed on the way: from step 3 on" in said[2]
+    said = [str(causes(c)[0]) for c in NOTED["code-paths"]]
+    assert "as rounding some numbers to float32 does" in said[0]
+    assert "NotImplementedError: there is no such device" in said[1]
+    assert "as if some leaves had an optimizer of their own" in said[2]
+
+
+class Reordered(Adam64):
+    """The same in another order of operations."""
+
+    def move(self, k, g):
+        self.m[k] += (1 - self.beta1) * (g - self.m[k])
+        self.v[k] += (1 - self.beta2) * (g * g - self.v[k])
+        self.descend(k, self.direction(k) + self.weight_decay * self.params[k])
+
+    def direction(self, k):
+        root = (1 - self.beta2**self.t) ** 0.5
+        return self.m[k] * (root / (1 - self.beta1**self.t)) / (self.v[k] ** 0.5 + self.eps * root)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_another_order_of_operations_is_the_same_path(dtype):
+    other = dataclasses.replace(port(Reordered), dtype=dtype)
+    assert causes(dataclasses.replace(port(Adam64, variants={"fast": other}), dtype=dtype)) == []
+
+
+def test_a_rule_agrees_with_a_port_of_it():
+    names = ("lr", "beta1", "beta2", "eps")
+    adam = dataclasses.replace(
+        following(Adam(), *names), defaults={"lr": 1e-3}, variants={"port": lambda: port(Adam64)}
+    )
+    assert causes(adam) == []
+
+
+def test_the_paths_of_a_switched_candidate_are_compared_with_it():
+    right = port(Adam64, variants={"fast": port(Reordered)})
+    turned = port(Adam64, variants={"fast": port(ports_meta.ForgetsDecay)})
+    (found,) = causes(dataclasses.replace(right, switches={"amsgrad=True": lambda: turned}))
+    assert str(found).startswith("with amsgrad=True the code path fast gives another result")
+
+
+@pytest.mark.parametrize(
+    ("candidate", "why"),
+    [
+        (port(Descent), "it has but one"),
+        (port(Adam64, variants={"fused": port(Refuses)}), "the code path fused does not run: .*no such device"),
+        (port(Random, variants={"fast": port(ports_meta.Random)}), "differ"),
+    ],
+)
+def test_what_does_not_apply_is_not_run(candidate, why):
+    with pytest.raises(NotRun, match=why):
+        causes(candidate)
