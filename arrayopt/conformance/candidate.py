@@ -1,13 +1,14 @@
 """A candidate: anybody's optimizer, as something that is made from parameters and takes steps."""
 
+import contextlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from arrayopt.errors import ArrayOptError
+from arrayopt.errors import ArrayOptError, OptionError
 
 Arrays = dict[str, np.ndarray]
 Form = Literal["dict", "list", "array"]
@@ -44,6 +45,18 @@ class Candidate:
         the annotation of the first parameter of `make` decides, else the first form in which it runs.
     source : str
         What it is: package and release, or the file.
+    dtypes : tuple of str
+        Other precisions in which it can be run, of which the leaves of one run may have several.
+    defaults : dict of float
+        The values at which the hyper-parameters of `hyper` ship, where they are known.
+    variants : dict of callable
+        Other code paths, by name, that are documented to compute the same: each makes a candidate.
+    switches : dict of callable
+        Documented options turned another way, by name, which must change something: each makes a candidate.
+    missing : bool
+        Whether ``step`` takes gradients without some of the leaves.
+    script : callable, optional
+        Writes lines of Python that make and step it without arrayopt, see `arrayopt.conformance.scripts`.
     """
 
     name: str
@@ -52,6 +65,12 @@ class Candidate:
     dtype: str = "float64"
     tree: Form | Literal["auto"] = "dict"
     source: str = ""
+    dtypes: tuple[str, ...] = ()
+    defaults: Mapping[str, float] = field(default_factory=dict, hash=False)
+    variants: Mapping[str, Callable[[], "Candidate"]] = field(default_factory=dict, hash=False)
+    switches: Mapping[str, Callable[[], "Candidate"]] = field(default_factory=dict, hash=False)
+    missing: bool = False
+    script: Callable[[Any], list[str]] | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def from_step(
@@ -89,24 +108,41 @@ class Candidate:
         >>> Candidate.from_step(Descent).hyper
         ('lr',)
         """
+        named = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
+        defaults: dict[str, float] = {}
+        with contextlib.suppress(TypeError, ValueError):  # built in: it does not tell its parameters
+            every = [p for p in list(inspect.signature(make).parameters.values())[1:] if p.kind in named]
+            hyper = [p.name for p in every] if hyper is None else hyper
+            defaults = {p.name: float(p.default) for p in every if type(p.default) in (int, float)}
         if hyper is None:
-            named = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
-            hyper = [p.name for p in list(inspect.signature(make).parameters.values())[1:] if p.kind in named]
-        return cls(name or str(getattr(make, "__name__", type(make).__name__)), make, tuple(hyper), dtype, tree)
+            raise OptionError(f'{make!r} does not tell its parameters: give hyper=("lr", ...)')
+        own = {k: defaults[k] for k in hyper if k in defaults}
+        title = name or str(getattr(make, "__name__", type(make).__name__))
+        return cls(title, make, tuple(hyper), dtype, tree, defaults=own)
 
-    def start(self, params: Mapping[str, np.ndarray], hyper: Mapping[str, float]) -> "Running":
-        """Make the candidate on copies of `params` with those of `hyper` that it declares."""
+    def start(
+        self,
+        params: Mapping[str, np.ndarray],
+        hyper: Mapping[str, float],
+        dtypes: Mapping[str, str] | None = None,
+    ) -> "Running":
+        """Make the candidate on copies of `params` with those of `hyper` that it declares.
+
+        The leaves named in `dtypes` get the precision written there instead of `dtype`.
+        """
         if self.tree == "array" and len(params) != 1:
             raise CannotRunError("takes one array, not several leaves")
         given = {k: v for k, v in hyper.items() if k in self.hyper}
-        handed = self._pack(_copies(params, self.dtype))
+        every = {k: (dtypes or {}).get(k, self.dtype) for k in params}
+        handed = self._pack(_copies(params, every), list(params))
         session = _guarded("making it", self.make, handed, **given)
-        return Running(self, session, handed, {k: p.shape for k, p in params.items()})
+        return Running(self, session, handed, {k: p.shape for k, p in params.items()}, every)
 
-    def _pack(self, arrays: Arrays) -> Any:
+    def _pack(self, arrays: Arrays, names: Sequence[str]) -> Any:
+        """Put leaves into the candidate's form; in a list, one that is missing is None."""
         if self.tree == "dict":
             return arrays
-        leaves = list(arrays.values())
+        leaves = [arrays.get(name) for name in names]
         return leaves if self.tree == "list" else leaves[0]
 
     def _unpack(self, tree: Any, names: Sequence[str]) -> Mapping[str, Any]:
@@ -127,6 +163,7 @@ class Running:
     session: Any
     handed: Any
     shapes: dict[str, tuple[int, ...]]
+    dtypes: dict[str, str]
 
     def can(self, what: str) -> bool:
         """Tell whether the session offers "set", "save" or "load"."""
@@ -136,13 +173,33 @@ class Running:
         """Change hyper-parameters from the next step on."""
         _guarded(f"set({', '.join(hyper)})", self.session.set, **hyper)
 
-    def step(self, grads: Mapping[str, np.ndarray]) -> tuple[Arrays, list[str]]:
-        """Take a step; return copies of the parameters, and the leaves whose gradient was overwritten."""
+    def save(self) -> Any:
+        """Return what the session saves."""
+        return _guarded("save()", self.session.save)
+
+    def load(self, state: Any) -> None:
+        """Go on from what `save` of another run returned."""
+        _guarded("load(state)", self.session.load, state)
+
+    def step(
+        self, grads: Mapping[str, np.ndarray], after: Callable[[Arrays], None] | None = None
+    ) -> tuple[Arrays, list[str]]:
+        """Take a step; return copies of the parameters, and the leaves whose gradient was overwritten.
+
+        The candidate gets copies of the gradients with their memory layout; the same array for leaves that share one.
+        `after` may do to them what a caller who owns them may do once the step is over.
+        """
         names = list(self.shapes)
-        handed = _copies(grads, self.candidate.dtype)
-        before = _copies(handed, self.candidate.dtype)
-        result = _guarded("step", self.session.step, self.candidate._pack(handed))
-        overwritten = [k for k in names if not np.array_equal(handed[k], before[k], equal_nan=True)]
+        handed = _copies(grads, self.dtypes)
+        before = {k: np.array(g) for k, g in handed.items()}
+        result = _guarded("step", self.session.step, self.candidate._pack(handed, names))
+        overwritten = [k for k in handed if not np.array_equal(handed[k], before[k], equal_nan=True)]
+        params = self._read(result, names)
+        if after is not None:
+            after(handed)
+        return params, overwritten
+
+    def _read(self, result: Any, names: list[str]) -> Arrays:
         # a port that returns nothing has written into the parameters it was made with
         tree = self.candidate._unpack(self.handed if result is None else result, names)
         params: Arrays = {}
@@ -153,11 +210,31 @@ class Running:
             if x.shape != self.shapes[name]:
                 raise CannotRunError(f"step returned leaf {name!r} with shape {x.shape}, expected {self.shapes[name]}")
             params[name] = x
-        return params, overwritten
+        return params
 
 
-def _copies(arrays: Mapping[str, np.ndarray], dtype: str) -> Arrays:
-    return {k: np.array(x, dtype=dtype) for k, x in arrays.items()}
+def _copies(arrays: Mapping[str, np.ndarray], dtypes: Mapping[str, str]) -> Arrays:
+    """Copy arrays in their memory layout; those that are one array and get one precision stay one."""
+    made: dict[tuple[int, str], np.ndarray] = {}
+    for k, x in arrays.items():
+        key = id(x), dtypes[k]
+        if key not in made:
+            made[key] = np.array(x, dtype=dtype_of(dtypes[k]), order="K")
+    return {k: made[id(x), dtypes[k]] for k, x in arrays.items()}
+
+
+def epsilon(dtype: str) -> float:
+    """Return the machine epsilon of a precision by its name."""
+    return 2.0**-7 if dtype == "bfloat16" else float(np.finfo(dtype).eps)
+
+
+def dtype_of(name: str) -> Any:
+    """Return the NumPy dtype of a precision by its name."""
+    if name == "bfloat16":
+        import ml_dtypes
+
+        return ml_dtypes.bfloat16
+    return np.dtype(name)
 
 
 def _guarded(what: str, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -165,5 +242,7 @@ def _guarded(what: str, call: Callable[..., Any], *args: Any, **kwargs: Any) -> 
     try:
         with np.errstate(all="ignore"):
             return call(*args, **kwargs)
+    except CannotRunError:
+        raise
     except Exception as error:
         raise CannotRunError(f"{what} raised {type(error).__name__}: {error}") from error

@@ -1,41 +1,49 @@
-"""`check`: say whether a candidate follows a rule, in which dialect, and where it departs."""
+"""`check`: say what a candidate computes, whether that is the rule it claims, and where it departs."""
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
+
+import numpy as np
 
 from arrayopt.conformance.adapters import adapt
 from arrayopt.conformance.candidate import Candidate, CannotRunError
-from arrayopt.conformance.causes import Cause, dead_options, follows, purity
-from arrayopt.conformance.compare import Comparison, Divergence, Ran, compare, distance, follow, trajectory
-from arrayopt.conformance.dialects import COARSE, Named, agrees, changes, search, space
-from arrayopt.conformance.fitting import fits
+from arrayopt.conformance.causes import REFUSED, Cause
+from arrayopt.conformance.compare import Comparison, Ran, compare, follow, run
+from arrayopt.conformance.consistency import CHECKS, Subject, examine
+from arrayopt.conformance.dead import dead_options
+from arrayopt.conformance.diagnose import Diagnosis, diagnose, published
 from arrayopt.conformance.forms import settle
-from arrayopt.conformance.probes import probes_for, set_up
+from arrayopt.conformance.models import Model, as_candidate, covering, rule_in, set_up
+from arrayopt.conformance.probes import non_finite, probes_for
 from arrayopt.conformance.report import Report, Verdict
-from arrayopt.conformance.slips import slip_of
-from arrayopt.core import options
 from arrayopt.core.rule import Rule
 from arrayopt.errors import OptionError
-from arrayopt.firstorder import FAMILIES
-from arrayopt.readers.bounded import DOUBLE, SINGLE
-
-NEAREST, NEAREST_CONSTANT = 8, 24
-"""In how many of the nearest dialects a hidden number is fitted, and a hidden constant, of which there are few."""
+from arrayopt.firstorder import Clip, Muon
+from arrayopt.readers.bounded import DOUBLE
 
 
-def check(candidate: Candidate | Callable[..., Any], reference: Rule, *, seed: int = 0) -> Report:
-    """Check a candidate against a rule.
+def check(
+    candidate: Candidate | Callable[..., Any],
+    reference: Model | None = None,
+    *,
+    seed: int = 0,
+    consistency: bool = True,
+) -> Report:
+    """Check a candidate against a rule, or find the rule that it follows.
 
     Parameters
     ----------
     candidate : Candidate or callable
         What is checked. An optimizer class or factory of an installed framework is adapted, any other callable
         wrapped with `Candidate.from_step`.
-    reference : Rule
-        The rule that it claims to follow, at the hyper-parameters it ships; the search starts here.
+    reference : Rule or Clip, optional
+        The rule that it claims to follow, at the hyper-parameters it ships; the search starts here. Without
+        one all rules are tried.
     seed : int
         Seed of the random probes.
+    consistency : bool
+        Whether it is also put to the checks that need no rule.
 
     Returns
     -------
@@ -62,85 +70,140 @@ def check(candidate: Candidate | Callable[..., Any], reference: Rule, *, seed: i
     >>> check(Mine, Momentum()).dialect
     {'form': 'ema'}
     """
-    if not isinstance(reference, Rule):
-        raise OptionError(f"check: reference must be a rule such as Adam(), got {reference!r}")
+    if reference is not None and not isinstance(reference, (Rule, Clip)):
+        raise OptionError(f"check: reference must be a rule such as Adam(), or Clip(rule=Adam()), got {reference!r}")
     if not isinstance(candidate, Candidate):
         if not callable(candidate):
             raise OptionError(f"check: candidate must be a Candidate, a class or a function, got {candidate!r}")
         candidate = adapt(candidate) or Candidate.from_step(candidate)
+    first: Model = covering(candidate) if reference is None else reference
     try:
-        candidate = settle(candidate, reference)
-        probes = probes_for(reference, seed, single=candidate.tree == "array")
-        runs = follow(candidate, probes, reference)
+        candidate = settle(candidate, first)
+        runs = _runs(candidate, first, seed, matrices=reference is None)
     except CannotRunError as refusal:
         return Report(candidate.name, reference, "cannot-run", causes=(Cause("cannot-run", str(refusal)),))
-    causes = purity(candidate, runs, reference)
-    against = [compare(r, reference, candidate) for r in runs if not r.not_run]
+    found = diagnose(candidate, runs, reference)
+    causes, said = _consistency(candidate, first, seed) if consistency else ([], {})
+    if found.match is None:
+        return _unexplained(candidate, reference, runs, found, causes, said)
+    if reference is None:
+        reference = published(found.match)
+    return _explained(candidate, reference, found.match, runs, found, causes, said, seed)
+
+
+def _runs(candidate: Candidate, first: Model, seed: int, matrices: bool) -> list[Ran]:
+    """Run all probes; on matrices alone, if that is allowed, where the candidate refuses vectors."""
+    single = candidate.tree == "array"
+    try:
+        return follow(candidate, probes_for(rule_in(first), seed, single, candidate.dtype), first)
+    except CannotRunError:
+        if not matrices:
+            raise
+        return follow(candidate, probes_for(Muon(), seed, single, candidate.dtype), first)
+
+
+def _consistency(candidate: Candidate, reference: Model, seed: int) -> tuple[list[Cause], dict[str, str]]:
+    """Put a candidate to the checks that need no rule, at the settings of the first probe."""
+    return examine(_subject(candidate, reference, seed))
+
+
+def _subject(candidate: Candidate, reference: Model, seed: int) -> Subject:
+    subject = Subject.of(candidate, seed)
+    _, hyper = set_up(reference, probes_for(rule_in(reference), seed)[0], candidate.hyper)
+    return subject.replace(hyper={**subject.hyper, **{k: v for k, v in hyper.items() if k in candidate.hyper}})
+
+
+def _beside_the_rule(causes: list[Cause], candidate: Candidate, match: Model, seed: int) -> list[Cause]:
+    """Return the causes with those as notes that are no fault where the numbers are right.
+
+    Those are leaves that it refuses, and what the rule itself does, as AdaMax makes NaN of a zero gradient.
+    """
+    wrong = {c.kind for c in causes if c.wrong}
+    own: set[str] = set()
+    if wrong:
+        found, _ = examine(_subject(as_candidate(match, candidate.hyper), match, seed), wrong & set(CHECKS))
+        own = {c.kind for c in found if c.wrong}
+    return [
+        dataclasses.replace(c, wrong=c.wrong and c.kind not in own and REFUSED not in c.values)
+        for c in causes
+        if c.kind != "ignored-option"  # the probes and `dead_options` know better
+    ]
+
+
+def _explained(candidate: Candidate, reference: Model, match: Model, runs: list[Ran], found: Diagnosis,
+               causes: list[Cause], said: dict[str, str], seed: int) -> Report:  # fmt: skip
+    ran = [r for r in runs if not r.not_run]
+    compared = [compare(r, match, candidate, found.scalar_unit) for r in ran]
+    against = compared if match == reference else [compare(r, reference, candidate) for r in ran]
     departures = [c.divergence for c in against if c.divergence is not None]
-    found = search([space(reference, candidate.hyper), *_relatives(reference, candidate)], runs, candidate)
-    unit = None
-    if not departures:
-        unit = DOUBLE
-    elif agrees(reference, runs, candidate, SINGLE):
-        unit = SINGLE
-    # a dialect that fits exactly explains more than the reference with scalars in float32
-    if unit == DOUBLE or (unit == SINGLE and (found.scalar_unit == SINGLE or not found.equivalent)):
-        same = [r for r in found.equivalent if r != reference]
-        return _report(candidate, reference, reference, [reference, *same], unit, runs, causes, departures)
-    if found.equivalent:
-        match = min(found.equivalent, key=lambda r: len(changes(reference, r)))
-        return _report(candidate, reference, match, found.equivalent, found.scalar_unit, runs, causes, departures)
-    unsure = _distinct(candidate, runs[0], found, NEAREST_CONSTANT, constants=True)
-    constant = next(fits(candidate, runs, unsure, constants=True), None)
-    if constant is not None:
-        rule, unit = constant.rule, constant.scalar_unit
-        return _report(candidate, reference, rule, [rule], unit, runs, causes, departures)
-    if not causes:  # else the numbers mean nothing
-        near = _distinct(candidate, runs[0], found, NEAREST, constants=False)
-        causes += dead_options(candidate, runs[0], reference)
-        why = _explanations(candidate, reference, runs, near, found.nearest[0][0])
-        causes += [c for c in why if not causes or c.kind != "nearest"]
-    error = max((c.error for c in against), default=None)
+    undecided = sum(c.undecided for c in compared)
+    notes = (f"{undecided} elements hang on rounding and were left out",) if undecided else ()
+    every = [*found.causes, *_beside_the_rule(causes, candidate, match, seed)]
+    if not found.causes:
+        every += dead_options(candidate, runs[0], match, reference)
+    every += _elsewhere(candidate, match, reference, seed)
+    if found.scalar_unit != DOUBLE and not any(c.kind == "float32" for c in every):
+        text = "the rule is right; its scalars (bias corrections, 1 - beta) are computed in float32"
+        every.append(Cause("float32-scalars", text, wrong=False))
+    wrong = any(c.wrong for c in every)
+    verdict: Verdict = "differs" if wrong else "conforms" if match == reference else "dialect"
     return Report(
-        candidate.name,
-        reference,
-        "differs",
-        None,
-        (),
-        tuple(causes),
-        departures[0] if departures else None,
-        error,
-        _said(runs, against),
+        candidate.name, reference, verdict, match, tuple(found.equivalent), *_parted(every),
+        departures[0] if departures else None, max(c.error for c in compared),
+        _said(runs, compared), said, notes, found.margin,
+    )  # fmt: skip
+
+
+def _parted(every: list[Cause]) -> tuple[tuple[Cause, ...], tuple[Cause, ...]]:
+    """Part what speaks for the verdict from what is only worth knowing."""
+    told = [c.wrong or c.kind == "float32-scalars" for c in every]
+    return tuple(c for c, t in zip(every, told, strict=True) if t), tuple(
+        c for c, t in zip(every, told, strict=True) if not t
     )
 
 
-def _relatives(reference: Rule, candidate: Candidate) -> list[Iterator[Rule]]:
-    """Return the dialect spaces of the other rules of the reference's family, at its hyper-parameters."""
-    spaces: list[Iterator[Rule]] = []
-    for family in FAMILIES:
-        if type(reference) in family:
-            for cls in family:
-                if cls is not type(reference):
-                    shared = set(options.numbers(cls)) & set(options.numbers(type(reference)))
-                    spaces.append(space(cls(**{k: getattr(reference, k) for k in shared | {"decay"}}), candidate.hyper))
-    return spaces
+def _unexplained(candidate: Candidate, reference: Model | None, runs: list[Ran], found: Diagnosis,
+                 causes: list[Cause], said: dict[str, str]) -> Report:  # fmt: skip
+    ran = [r for r in runs if not r.not_run]
+    against = [] if reference is None else [compare(r, reference, candidate) for r in ran]
+    departures = [c.divergence for c in against if c.divergence is not None]
+    every = [*causes, *found.causes]
+    if reference is not None:
+        verdict: Verdict = "differs"
+    else:
+        verdict = "inconsistent" if any(c.wrong for c in causes) else "consistent"
+    return Report(
+        candidate.name, reference, verdict, None, tuple(found.equivalent), *_parted(every),
+        departures[0] if departures else None, max((c.error for c in against), default=None),
+        _said(runs, against) if against else {}, said, (), found.margin,
+    )  # fmt: skip
 
 
-def _report(candidate: Candidate, reference: Rule, match: Rule, equivalent: list[Rule], unit: float, runs: list[Ran],
-            causes: list[Cause], departures: list[Divergence]) -> Report:  # fmt: skip
-    compared = [compare(r, match, candidate, unit) for r in runs if not r.not_run]
-    error = max(c.error for c in compared)
-    undecided = sum(c.undecided for c in compared)
-    notes = (f"{undecided} elements hang on rounding and were left out",) if undecided else ()
-    causes = causes + dead_options(candidate, runs[0], match)
-    wrong = bool(causes)
-    if unit == SINGLE:
-        text = "the rule is right; its scalars (bias corrections, 1 - beta) are computed in float32"
-        causes = [*causes, Cause("float32-scalars", text)]
-    verdict: Verdict = "differs" if wrong else "conforms" if match == reference else "dialect"
-    shown = departures[0] if departures and match != reference else None
-    return Report(candidate.name, reference, verdict, None if wrong else match, () if wrong else tuple(equivalent),
-                  tuple(causes), shown, error, _said(runs, compared), notes)  # fmt: skip
+def _elsewhere(candidate: Candidate, match: Model, reference: Model, seed: int) -> list[Cause]:
+    """Say where a NaN or an infinity goes otherwise than in the rule that it follows."""
+    probe = non_finite(rule_in(match), seed, candidate.tree == "array")
+    try:
+        ran = run(candidate, probe, reference)
+    except CannotRunError as error:
+        return [Cause("non-finite", f"it does not take a NaN or an infinity: {error}", wrong=False)]
+    compared = compare(ran, match, candidate)
+    if compared.agrees:
+        return []
+    return [Cause("non-finite", f"with non-finite gradients {_spread(ran)}", wrong=False)]
+
+
+def _spread(ran: Ran) -> str:
+    """Say what a candidate did with the NaN in the first leaf at the second step."""
+    before, after = ran.path[0], ran.path[1]
+    if all(np.array_equal(before[k], after[k]) for k in before):
+        return "it skips the step"
+    lost = {k: int(np.isnan(x).sum()) for k, x in after.items()}
+    leaf, *others = lost
+    if any(lost[k] for k in others):
+        return "a NaN reaches all leaves" if all(lost.values()) else "a NaN reaches other leaves"
+    if lost[leaf] == after[leaf].size:
+        return "a NaN reaches its whole leaf"
+    return "a NaN stays in its element" if lost[leaf] == 1 else f"a NaN reaches {lost[leaf]} elements of its leaf"
 
 
 def _said(runs: list[Ran], compared: list[Comparison]) -> dict[str, str]:
@@ -149,61 +212,3 @@ def _said(runs: list[Ran], compared: list[Comparison]) -> dict[str, str]:
     for r, c in zip([r for r in runs if not r.not_run], compared, strict=True):
         said[r.probe.name] = "agrees" if c.agrees else "departs"
     return said
-
-
-def _distinct(candidate: Candidate, first: Ran, found: Named, most: int, constants: bool) -> list[Rule]:
-    """Return the nearest dialects, one of those that the first probe does not tell apart.
-
-    With `constants` those are told apart with every undeclared constant at another value: where it is zero, much is
-    the same that it would part.
-    """
-    near: dict[str, Rule] = {}
-    for off, rule in found.nearest:
-        hidden = [k for k in rule.constants if k not in candidate.hyper]
-        if constants:
-            if not hidden:
-                continue
-            placed, _ = set_up(rule.replace(**dict.fromkeys(hidden, 0.3)), first.probe, candidate.hyper)
-            off = distance(first.probe, first.path, trajectory(placed, first.probe))
-        near.setdefault(f"{type(rule).__name__} {off:.6g}", rule)
-        if len(near) == most:
-            break
-    return list(near.values())
-
-
-def _explanations(candidate: Candidate, reference: Rule, runs: list[Ran], near: list[Rule], off: float) -> list[Cause]:
-    """Say what would make it agree: a precision, a slip, or one number; else which dialect comes nearest."""
-    single = dataclasses.replace(candidate, dtype="float32")
-    if candidate.dtype == "float64":
-        for rule in near:
-            placed, _ = set_up(rule, runs[0].probe, candidate.hyper)
-            close = distance(runs[0].probe, runs[0].path, trajectory(placed, runs[0].probe)) < COARSE
-            if close and any(agrees(rule, runs, single, unit) for unit in (DOUBLE, SINGLE)):
-                text = f"it computes {_told(reference, rule)} in float32, though it is given float64"
-                return [Cause("float32", text, changes(reference, rule))]
-    slipped = slip_of(candidate, runs, [reference, *near])
-    if slipped is not None:
-        rule, slip = slipped
-        return [Cause(slip.kind, f"it computes {_told(reference, rule)}, but {slip.text}", changes(reference, rule))]
-    found = list(fits(candidate, runs, near, constants=False))
-    for fit in sorted(found, key=lambda f: (len(changes(reference, f.rule)), len(repr(f.value))))[:1]:
-        name, value = fit.name, fit.value
-        if name not in candidate.hyper:
-            given = f"hidden, where the reference has {fit.before:g}"
-        elif follows(candidate, runs[0], reference, name):
-            given = f"where {set_up(reference, runs[0].probe, candidate.hyper)[1][name]:g} is given"
-        else:
-            given = "whatever is given"
-        told = _told(reference, fit.rule.replace(**{name: fit.before}))
-        values = {name: value, **{k: v for k, v in changes(reference, fit.rule).items() if k != name}}
-        return [Cause("fitted", f"it computes {told} with {name}={value:g} ({given})", values)]
-    text = f"no dialect fits; the nearest is {_told(reference, near[0])}, off by {off:.2g} of the displacement"
-    return [Cause("nearest", text, changes(reference, near[0]))]
-
-
-def _told(reference: Rule, rule: Rule) -> str:
-    dialect = ", ".join(f"{k}={v!r}" for k, v in changes(reference, rule).items() if k != "rule")
-    name = type(rule).__name__
-    if rule == reference:
-        return f"{name} as published"
-    return f"{name} in the dialect {dialect}" if dialect else name

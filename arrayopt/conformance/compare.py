@@ -5,17 +5,20 @@ rounding reader for the candidate's precision, which leaves room for another ord
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from arrayopt.conformance.candidate import Arrays, Candidate, CannotRunError
-from arrayopt.conformance.probes import Probe, set_up
-from arrayopt.core import trees
-from arrayopt.core.rule import Rule
-from arrayopt.readers.bounded import DOUBLE
-from arrayopt.readers.rounding import Rounding
+from arrayopt.conformance.child import BrokenProcessError
+from arrayopt.conformance.models import Model, bounded, seen, set_up
+from arrayopt.conformance.probes import Probe
+from arrayopt.conformance.slips import keys
+from arrayopt.core.trees import Leaf
+from arrayopt.readers.bounded import DOUBLE, coarser
+from arrayopt.readers.rounding import Rounding, Tracked
 
 SLACK = 4.0
 """Rounding bounds that two correct implementations may lie apart: 2.05 is the most that was met."""
@@ -64,6 +67,8 @@ class Ran:
     path: list[Arrays] = field(default_factory=list)
     overwritten: tuple[str, ...] = ()
     not_run: str = ""
+    bounds: dict[Any, list[Arrays]] = field(default_factory=dict, compare=False, repr=False)
+    """Rounding bounds that were computed before, by model, precision and unit of scalars."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +93,7 @@ class Comparison:
     divergence: Divergence | None = None
 
 
-def run(candidate: Candidate, probe: Probe, reference: Rule, hyper: Mapping[str, float] | None = None) -> Ran:
+def run(candidate: Candidate, probe: Probe, reference: Model, hyper: Mapping[str, float] | None = None) -> Ran:
     """Run a candidate along a probe, at the hyper-parameters of `reference` as the probe sets them.
 
     Raises
@@ -104,77 +109,105 @@ def run(candidate: Candidate, probe: Probe, reference: Rule, hyper: Mapping[str,
         return Ran(probe, not_run="it offers no set(lr=...)")
     path: list[Arrays] = []
     overwritten: set[str] = set()
+    params, gradients = probe.params, []
     for t, g in enumerate(probe.gradients, 1):
         if t in probe.rates:
             running.set(lr=numbers["lr"] * probe.rates[t])
-        params, touched = running.step(g)
+        gradients.append(probe.seen(g, params))
+        params, touched = running.step(gradients[-1])
         path.append(params)
         overwritten.update(touched)
-    return Ran(probe, path, tuple(sorted(overwritten)))
+    return Ran(dataclasses.replace(probe, gradients=gradients, pull=0.0), path, tuple(sorted(overwritten)))
 
 
-def trajectory(rule: Rule, probe: Probe, start: int = 0) -> list[Arrays]:
-    """Return the parameters of a rule along a probe, in float64; the fast way, without checks of arguments.
-
-    Counting from `start` + 1 is what an optimizer does whose step count is off.
-    """
-    leaves = {k: trees.Leaf(k, p.shape, "float64") for k, p in probe.params.items()}
-    rules = {k: rule.for_leaf(leaf) for k, leaf in leaves.items()}
-    params, slots = dict(probe.params), rule.init(probe.params)
-    held = {k: slots.at(k) for k in leaves}
-    path = []
+def trajectory(model: Model, probe: Probe) -> list[Arrays]:
+    """Return the parameters of a model along a probe, in float64; the fast way, without checks of arguments."""
+    path: list[Arrays] = [{} for _ in probe.gradients]
     with np.errstate(all="ignore"):
-        for t, g in enumerate(probe.gradients, start + 1):
-            for k, leaf in leaves.items():
-                params[k], held[k] = rules[k].on_leaf(np, t, leaf, g[k], params[k], held[k])
-            path.append(dict(params))
+        for t, k, p in _stepping(model, probe):
+            path[t - 1][k] = p
     return path
+
+
+def _stepping(model: Model, probe: Probe) -> Iterator[tuple[int, str, np.ndarray]]:
+    """Yield step, leaf and new parameter, one leaf after the other."""
+    rule, gradients = seen(model, probe)
+    leaves = {k: Leaf(k, p.shape, "float64") for k, p in probe.params.items()}
+    params, slots, key = dict(probe.params), rule.init(probe.params), keys(rule, leaves)
+    held = {key[k]: slots.at(k) for k in leaves}
+    for t, g in enumerate(gradients, 1):
+        for k, leaf in leaves.items():
+            params[k], held[key[k]] = rule.on_leaf(np, t, leaf, g[k], params[k], held[key[k]])
+            yield t, k, params[k]
 
 
 def distance(probe: Probe, path: list[Arrays], expected: list[Arrays]) -> float:
     """Return the largest relative error of the displacement over steps and leaves; infinite where not finite."""
-    worst = 0.0
     with np.errstate(all="ignore"):
-        for a, e in zip(path, expected, strict=True):
-            for k, p0 in probe.params.items():
-                off, moved = np.linalg.norm(a[k] - e[k]), np.linalg.norm(e[k] - p0)
-                if off == 0 or (np.isnan(a[k]).any() and np.array_equal(a[k], e[k], equal_nan=True)):
-                    continue
-                ratio = float(off / max(moved, np.linalg.norm(a[k] - p0)))
-                worst = max(worst, ratio if np.isfinite(ratio) else np.inf)
-    return worst
+        every = zip(path, expected, strict=True)
+        return max((relative(a[k], e[k], p0) for a, e in every for k, p0 in probe.params.items()), default=0.0)
 
 
-def bounds(rule: Rule, probe: Probe, dtype: str, scalar_unit: float = DOUBLE, start: int = 0) -> list[Arrays]:
+def relative(got: np.ndarray, expected: np.ndarray, start: np.ndarray) -> float:
+    """Return the norm of the difference over that of the displacement; infinite where not finite."""
+    off, moved = np.linalg.norm(got - expected), np.linalg.norm(expected - start)
+    if off == 0 or (np.isnan(got).any() and np.array_equal(got, expected, equal_nan=True)):
+        return 0.0
+    ratio = float(off / max(moved, np.linalg.norm(got - start)))
+    return ratio if np.isfinite(ratio) else np.inf
+
+
+def bounds(model: Model, probe: Probe, dtype: str, scalar_unit: float = DOUBLE) -> list[Arrays]:
     """Return the rounding bound of every parameter after each step in `dtype`; infinite where it is undecided."""
+    # NumPy has no bfloat16: its bounds are those of float32 with a unit 2^16 times as large
+    held, factor = ("float32", 2.0**16) if dtype == "bfloat16" else (dtype, 1.0)
+    unit = float(np.finfo(held).eps) / 2 * factor
+    rule, _ = seen(model, probe)
+    gradients = bounded(model, probe, held, unit)
     reader = Rounding(rule, scalar_unit)
-    with np.errstate(all="ignore"):
-        at = dataclasses.replace(reader.start({k: p.astype(dtype) for k, p in probe.params.items()}), t=start)
-        path = []
-        for g in probe.gradients:
-            at = reader.step({k: x.astype(dtype) for k, x in g.items()}, at)
-            path.append({k: np.where(at.params[k].undecided, np.inf, at.params[k].bound) for k in probe.params})
+    leaves = {k: Leaf(k, p.shape, held) for k, p in probe.params.items()}
+    key = keys(rule, leaves)
+    path = []
+    with np.errstate(all="ignore"), coarser(factor):
+        start = reader.start({k: p.astype(held) for k, p in probe.params.items()})
+        params = dict(start.params)
+        slots = {key[k]: {s: by[k] for s, by in start.slots.items() if k in by} for k in leaves}
+        for t, g in enumerate(gradients):
+            for k in leaves:  # one at a time: leaves may share slots
+                at = Tracked(t, {k: params[k]}, {s: {k: x} for s, x in slots[key[k]].items()})
+                after = reader.step({k: g[k]}, at)
+                params[k], slots[key[k]] = after.params[k], {s: by[k] for s, by in after.slots.items()}
+            path.append({k: np.where(b.undecided, np.inf, b.bound) for k, b in params.items()})
     return path
+
+
+def tolerances(ran: Ran, model: Model, candidate: Candidate, scalar_unit: float = DOUBLE) -> list[Arrays]:
+    """Return the rounding bounds in a probe of a model that is set as the probe says."""
+    placed, _ = set_up(model, ran.probe, candidate.hyper)
+    key = placed, candidate.dtype, scalar_unit
+    if key not in ran.bounds:
+        ran.bounds[key] = bounds(placed, ran.probe, candidate.dtype, scalar_unit)
+    return ran.bounds[key]
 
 
 def compare(
     ran: Ran,
-    rule: Rule,
+    model: Model,
     candidate: Candidate,
     scalar_unit: float = DOUBLE,
-    start: int = 0,
-    twist: Callable[[Rule], Rule] | None = None,
+    within: list[Arrays] | None = None,
 ) -> Comparison:
-    """Hold what a candidate did against a rule, which is set as the probe says, then changed by `twist`."""
+    """Hold what a candidate did against a model, which is set as the probe says.
+
+    `within` are rounding bounds, where they are known from a model that differs by rounding only.
+    """
     probe = ran.probe
-    rule, _ = set_up(rule, probe, candidate.hyper, start)
-    rule = rule if twist is None else twist(rule)
-    expected = trajectory(rule, probe, start)
+    within = tolerances(ran, model, candidate, scalar_unit) if within is None else within
+    model, _ = set_up(model, probe, candidate.hyper)
+    expected = trajectory(model, probe)
     error = distance(probe, ran.path, expected)
     undecided = 0
-    for t, (got, exp, bound) in enumerate(
-        zip(ran.path, expected, bounds(rule, probe, candidate.dtype, scalar_unit, start), strict=True), 1
-    ):
+    for t, (got, exp, bound) in enumerate(zip(ran.path, expected, within, strict=True), 1):
         for k, p0 in probe.params.items():
             both_nan = np.isnan(got[k]) & np.isnan(exp[k])
             with np.errstate(invalid="ignore"):
@@ -192,12 +225,23 @@ def compare(
     return Comparison(True, error, undecided)
 
 
-def follow(candidate: Candidate, probes: list[Probe], reference: Rule) -> list[Ran]:
+def close(ran: Ran, model: Model, candidate: Candidate, within: float) -> bool:
+    """Tell whether a model stays within a relative distance of a candidate; stops at the first leaf that does not."""
+    placed, _ = set_up(model, ran.probe, candidate.hyper)
+    with np.errstate(all="ignore"):
+        return all(
+            relative(ran.path[t - 1][k], p, ran.probe.params[k]) <= within for t, k, p in _stepping(placed, ran.probe)
+        )
+
+
+def follow(candidate: Candidate, probes: list[Probe], reference: Model) -> list[Ran]:
     """Run a candidate along all probes; only the first must run, a later one that fails is noted as not run."""
     runs = [run(candidate, probes[0], reference)]
     for probe in probes[1:]:
         try:
             runs.append(run(candidate, probe, reference))
+        except BrokenProcessError:  # it crashed or hung, which no later probe may hide
+            raise
         except CannotRunError as error:
             runs.append(Ran(probe, not_run=str(error)))
     return runs

@@ -3,21 +3,26 @@
 import dataclasses
 import itertools
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from arrayopt.conformance.candidate import Candidate
-from arrayopt.conformance.compare import Ran, compare, distance, trajectory
-from arrayopt.conformance.probes import set_up
+from arrayopt.conformance.candidate import Candidate, epsilon
+from arrayopt.conformance.compare import Ran, compare, distance, tolerances, trajectory
+from arrayopt.conformance.models import Model, rule_in, set_up
+from arrayopt.conformance.slips import original
 from arrayopt.core import options
-from arrayopt.core.rule import Rule
 from arrayopt.errors import ArrayOptError
+from arrayopt.firstorder import Clip
 from arrayopt.readers.bounded import DOUBLE, SINGLE
 
 COARSE = 1e-2
 """Relative distance below which a dialect is worth its rounding bound."""
 
 
+CLEAR = 100.0
+"""How many times farther a dialect must be in the first probe not to be looked at in all."""
+HALF = 2.0**-9
+"""Unit roundoff of bfloat16."""
 LIMIT = 4000
 """Number of dialects up to which a space is searched whole."""
 DECAY = ("decay", "decay_scale", "decay_point")
@@ -28,17 +33,23 @@ DECAY = ("decay", "decay_scale", "decay_point")
 class Named:
     """What the search found: the dialects that agree in every probe, and all by distance in the first."""
 
-    equivalent: list[Rule]
-    nearest: list[tuple[float, Rule]]
+    equivalent: list[Model]
+    nearest: list[tuple[float, Model]]
     scalar_unit: float
 
 
-def space(reference: Rule, declared: Collection[str] = ()) -> Iterator[Rule]:
-    """Yield the rules that differ from `reference` in dialects and undeclared constants only, itself first.
+def space(reference: Model, declared: Collection[str] = ()) -> Iterator[Model]:
+    """Yield the models that differ from `reference` in dialects and undeclared constants only, itself first.
 
     Of a space beyond `LIMIT` (Muon's has 10^5 dialects), those that differ from the reference in at most two fields,
     and those that differ from a preset in at most one.
     """
+    if isinstance(reference, Clip):
+        rules = list(space(rule_in(reference), declared))
+        for form, by in itertools.product(*(options.dialects(Clip)[k] for k in ("form", "by"))):
+            if by != "value" or form == "exact":  # where there is one form only
+                yield from (dataclasses.replace(reference, rule=rule, form=form, by=by) for rule in rules)
+        return
     cls = type(reference)
     values = {k: _own_first(getattr(reference, k), v) for k, v in options.dialects(cls).items()}
     for name, others in reference.constants.items():
@@ -78,41 +89,82 @@ def _changed(
                 yield start | dict(zip(names, chosen, strict=True))
 
 
-def changes(reference: Rule, rule: Rule) -> dict[str, object]:
-    """Return the fields in which `rule` differs from `reference`; of another class, its name too."""
-    if type(rule) is not type(reference):
-        own = {
-            f.name: getattr(rule, f.name)
-            for f in dataclasses.fields(rule)
-            if f.name in {*options.dialects(type(rule)), *rule.constants}
-        }
-        return {"rule": type(rule).__name__} | {k: v for k, v in own.items() if v != getattr(type(rule), k, None)}
-    return {
-        f.name: getattr(rule, f.name)
-        for f in dataclasses.fields(rule)
-        if getattr(rule, f.name) != getattr(reference, f.name)
-    }
+def changes(reference: Model, model: Model) -> dict[str, object]:
+    """Return the fields in which `model` differs from `reference`; of another class, its name too."""
+    found: dict[str, object] = {}
+    if isinstance(model, Clip):
+        before = reference if isinstance(reference, Clip) else None
+        found = {k: getattr(model, k) for k in ("max_norm", "form", "by")
+                 if before is None or getattr(before, k) != getattr(model, k)}  # fmt: skip
+        if before is None:
+            found = {"rule": f"Clip({type(model.rule).__name__})"} | found
+    old, new = rule_in(reference), rule_in(model)
+    cls, fields = original(new), dataclasses.fields(new)
+    if cls is not type(old):
+        own = {f.name: getattr(new, f.name) for f in fields if f.name in {*options.dialects(cls), *new.constants}}
+        return {"rule": cls.__name__} | {k: v for k, v in own.items() if v != getattr(cls, k, None)} | found
+    return found | {f.name: getattr(new, f.name) for f in fields if getattr(new, f.name) != getattr(old, f.name)}
 
 
-def agrees(rule: Rule, runs: list[Ran], candidate: Candidate, scalar_unit: float) -> bool:
-    """Tell whether a candidate agrees with `rule` in every probe that ran."""
-    return all(compare(r, rule, candidate, scalar_unit).agrees for r in runs if not r.not_run)
+def agrees(model: Model, runs: list[Ran], candidate: Candidate, scalar_unit: float) -> bool:
+    """Tell whether a candidate agrees with a model in every probe that ran."""
+    return all(compare(r, model, candidate, scalar_unit).agrees for r in runs if not r.not_run)
 
 
-def search(spaces: list[Iterator[Rule]], runs: list[Ran], candidate: Candidate) -> Named:
+def coarse(candidate: Candidate) -> float:
+    """Return the relative distance below which a dialect is worth its rounding bound."""
+    return max(COARSE, 64 * epsilon(candidate.dtype))
+
+
+def search(spaces: Iterable[Iterable[Model]], runs: list[Ran], candidate: Candidate) -> Named:
     """Rank the dialects by distance in the first probe; keep those that agree in all."""
     first = runs[0]
     ranked, every = [], list(itertools.chain(*spaces))
-    for rule in every:
-        placed, _ = set_up(rule, first.probe, candidate.hyper)
-        ranked.append((distance(first.probe, first.path, trajectory(placed, first.probe)), rule))
-    ranked.sort(key=lambda pair: pair[0])  # stable: of equals, the one nearest to the reference comes first
-    close = [rule for d, rule in ranked if d < COARSE]
-    for unit in (DOUBLE, SINGLE):
-        found = {rule for rule in close if agrees(rule, runs, candidate, unit)}
-        if found:  # in the order of the space, in which the commoner values of a field come first
-            return Named([rule for rule in every if rule in found], ranked, unit)
+    for model in every:
+        placed, _ = set_up(model, first.probe, candidate.hyper)
+        ranked.append((distance(first.probe, first.path, trajectory(placed, first.probe)), model))
+    # stable: of those that are equal but for rounding, the one nearest to the reference comes first
+    ranked.sort(key=lambda pair: max(float(f"{pair[0]:.6g}"), 1e-12))
+    near = [model for d, model in ranked if d < coarse(candidate)]
+    for unit in units(candidate):
+        best = next((model for model in near if agrees(model, runs, candidate, unit)), None)
+        if best is not None:
+            found = {best, *_same(best, near, runs, candidate, unit)}
+            # in the order of the space, in which the commoner values of a field come first
+            return Named([model for model in every if model in found], ranked, unit)
     return Named([], ranked, DOUBLE)
+
+
+def _same(best: Model, near: list[Model], runs: list[Ran], candidate: Candidate, unit: float) -> Iterator[Model]:
+    """Yield those that agree within the bounds of the best, which are theirs too where they are the same."""
+    ran = [(r, tolerances(r, best, candidate, unit)) for r in runs if not r.not_run]
+    for model in near:
+        if all(compare(r, model, candidate, unit, within).agrees for r, within in ran):
+            yield model
+
+
+def margin(named: Named, runs: list[Ran], candidate: Candidate) -> float:
+    """Return how many times farther the nearest dialect is, at least, that does not agree.
+
+    By the first probe where that parts them clearly, else by the probe that parts them best.
+    """
+    ran, equivalent = [r for r in runs if not r.not_run], set(named.equivalent)
+
+    def off(model: Model) -> list[float]:
+        placed = ((r, set_up(model, r.probe, candidate.hyper)[0]) for r in ran)
+        return [distance(r.probe, r.path, trajectory(m, r.probe)) for r, m in placed]
+
+    best = [max(d, 2.0**-53) for d in off(named.equivalent[0])]
+    others = [(d / best[0], model) for d, model in named.nearest if model not in equivalent]
+    return min(
+        (ratio if ratio > CLEAR else max(d / b for d, b in zip(off(m), best, strict=True)) for ratio, m in others),
+        default=math.inf,
+    )
+
+
+def units(candidate: Candidate) -> tuple[float, ...]:
+    """Return the unit roundoffs that its scalars may have: a double's, a single's, that of its own leaves."""
+    return (DOUBLE, SINGLE, HALF) if candidate.dtype in ("bfloat16", "float16") else (DOUBLE, SINGLE)
 
 
 def _own_first(own: object, values: tuple[object, ...]) -> tuple[object, ...]:

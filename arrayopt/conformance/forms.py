@@ -7,8 +7,8 @@ from typing import Any
 
 from arrayopt.conformance.candidate import Candidate, CannotRunError, Form
 from arrayopt.conformance.compare import run
+from arrayopt.conformance.models import Model, rule_in
 from arrayopt.conformance.probes import probes_for
-from arrayopt.core.rule import Rule
 
 ANNOTATIONS: dict[str, Form] = {
     "dict": "dict", "mapping": "dict", "mutablemapping": "dict",
@@ -19,7 +19,7 @@ ANNOTATIONS: dict[str, Form] = {
 FORMS: tuple[Form, ...] = ("dict", "list", "array")
 
 
-def settle(candidate: Candidate, reference: Rule) -> Candidate:
+def settle(candidate: Candidate, reference: Model) -> Candidate:
     """Decide on the form of parameters where it is "auto": the annotated one, else the first in which it runs.
 
     Raises
@@ -29,12 +29,12 @@ def settle(candidate: Candidate, reference: Rule) -> Candidate:
     """
     if candidate.tree != "auto":
         return candidate
-    annotated = _annotated(candidate.make)
+    own = annotated(candidate.make)
     reasons = []
-    for form in (annotated,) if annotated else FORMS:
+    for form in (own,) if own else FORMS:
         settled = dataclasses.replace(candidate, tree=form)
         try:
-            run(settled, probes_for(reference, single=form == "array")[0], reference)
+            run(settled, probes_for(rule_in(reference), single=form == "array")[0], reference)
         except CannotRunError as error:
             reasons.append(f"with {'one array' if form == 'array' else f'a {form} of arrays'}: {error}")
         else:
@@ -44,7 +44,7 @@ def settle(candidate: Candidate, reference: Rule) -> Candidate:
     raise CannotRunError(plain[0] if len(set(plain)) == 1 else "; ".join(reasons))
 
 
-def _annotated(make: Any) -> Form | None:
+def annotated(make: Any) -> Form | None:
     """Read the form from the annotation of the first parameter."""
     try:
         first = next(iter(inspect.signature(make).parameters.values()), None)

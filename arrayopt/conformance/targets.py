@@ -9,16 +9,16 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from arrayopt.conformance import adapters
+from arrayopt.conformance.adapters.translation import NUMBERS
 from arrayopt.conformance.candidate import Candidate
+from arrayopt.conformance.models import Model, numbers, rule_in
 from arrayopt.conformance.naming import UnknownReferenceError, reference_from_name
-from arrayopt.core import options
-from arrayopt.core.rule import Rule
 from arrayopt.errors import ArrayOptError
 
 
@@ -26,7 +26,7 @@ class TargetError(ArrayOptError):
     """A target is not written as one, does not exist, or cannot be loaded."""
 
 
-def load(target: str, against: Rule | None = None) -> tuple[Candidate, Rule, str]:
+def load(target: str, against: Model | None = None, anything: bool = False) -> tuple[Candidate, Model | None, str]:
     """Load a target.
 
     Parameters
@@ -36,21 +36,22 @@ def load(target: str, against: Rule | None = None) -> tuple[Candidate, Rule, str
         It names an optimizer class or factory of a framework that has an adapter, a `Candidate`, or anything
         that `Candidate.from_step` accepts. In the latter the annotation of the first parameter says whether it wants
         a dict, a list or a single array of leaves; without one they are tried in this order.
-    against : Rule, optional
+    against : Rule or Clip, optional
         The rule that it claims to follow; by default told from the target's names.
+    anything : bool
+        Whether to leave the rule open whatever the names say.
 
     Returns
     -------
-    candidate, reference, note : Candidate, Rule, str
-        What is checked, the rule to hold it against, and how that was chosen; the note also lists the parameters of
+    candidate, reference, note : Candidate, Rule or Clip or None, str
+        What is checked, the rule to hold it against, and how that was chosen; None if no name tells a rule, so that
+        all are to be tried; the note also lists the parameters of
         the candidate that are none of the rule, which no probe can vary.
 
     Raises
     ------
     TargetError
         If the target is not there, is ambiguous, or raises when it is imported.
-    UnknownReferenceError
-        If no rule is named.
     MissingPeerError
         If it belongs to a framework that cannot be adapted.
     """
@@ -64,12 +65,9 @@ def load(target: str, against: Rule | None = None) -> tuple[Candidate, Rule, str
             f"{target} is a {type(made).__name__}, expected a class or a function that makes an optimizer"
         )
     where = place.stem if isinstance(place, Path) else place
-    reference, note = _reference(against, attribute, where)
-    candidate = _candidate(target, made, reference, _source(place, module))
-    unknown = [name for name in candidate.hyper if name not in options.numbers(type(reference))]
-    if unknown:
-        note += f"; left at their defaults, since {type(reference).__name__} has no such field: {', '.join(unknown)}"
-    return candidate, reference, note
+    names = {} if anything else {"name": attribute, "module": where}
+    candidate = _candidate(target, made, _told(against, names)[0], _source(place, module))
+    return candidate, *referred(candidate, against, names)
 
 
 # Reading the target ----------------------------------------------------------------------------
@@ -196,20 +194,33 @@ def _source(place: Path | str, module: ModuleType) -> str:
 # Choosing the rule -----------------------------------------------------------------------------
 
 
-def _reference(against: Rule | None, attribute: str, where: str) -> tuple[Rule, str]:
+def referred(candidate: Candidate, against: Model | None, names: Mapping[str, str]) -> tuple[Model | None, str]:
+    """Return the rule to hold a candidate against, and how it was chosen; None if no name tells one.
+
+    `names` are those that may tell it, by what they are the names of, the best first.
+    """
+    reference, note = _told(against, names)
+    unknown = [] if reference is None else [name for name in candidate.hyper if name not in numbers(reference)]
+    if reference is not None and unknown:
+        rule = type(rule_in(reference)).__name__
+        note += f"; left at their defaults, since {rule} has no such field: {', '.join(unknown)}"
+    return reference, note
+
+
+def _told(against: Model | None, names: Mapping[str, str]) -> tuple[Model | None, str]:
     if against is not None:
         return against, "the reference was given"
-    for what, name in (("name", attribute), ("module", where)):
+    for what, name in names.items():
         with contextlib.suppress(UnknownReferenceError):
             rule = reference_from_name(name)
             return rule, f"reference {type(rule).__name__} told from the {what} {name!r}"
-    return reference_from_name(f"{where}:{attribute}"), ""  # which raises
+    return None, "no rule was named, so all were tried; name one with --against"
 
 
 # Making the candidate --------------------------------------------------------------------------
 
 
-def _candidate(target: str, made: Any, reference: Rule, source: str) -> Candidate:
+def _candidate(target: str, made: Any, reference: Model | None, source: str) -> Candidate:
     if isinstance(made, Candidate):
         return made
     adapted = adapters.adapt(made)
@@ -225,13 +236,14 @@ def _candidate(target: str, made: Any, reference: Rule, source: str) -> Candidat
     return dataclasses.replace(Candidate.from_step(made, name=target), source=source)
 
 
-def _check_required(target: str, parameters: list[inspect.Parameter], reference: Rule) -> None:
-    """Raise if something has no default that the reference has no number for."""
-    known = options.numbers(type(reference))
+def _check_required(target: str, parameters: list[inspect.Parameter], reference: Model | None) -> None:
+    """Raise if something has no default that the reference, or any rule where there is none, has no number for."""
+    known = numbers(reference) if reference is not None else dict.fromkeys(sorted(NUMBERS))
     variadic = inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD
     missing = [p.name for p in parameters if p.default is p.empty and p.kind not in variadic and p.name not in known]
     if missing:
+        rule = "no rule has" if reference is None else f"{type(rule_in(reference)).__name__} does not have"
         raise TargetError(
-            f"{target} wants {', '.join(missing)}, which {type(reference).__name__} does not have; give a default, "
+            f"{target} wants {', '.join(missing)}, which {rule}; give a default, "
             f"or call it by the name of the rule's: {', '.join(known)}"
         )

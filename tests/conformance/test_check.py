@@ -10,6 +10,7 @@ import pytest
 from arrayopt import RULES, SGD, Adafactor, Adagrad, Adam, AdamW, Lion, Momentum, Nesterov, OptionError, RMSProp
 from arrayopt.conformance import Candidate, check
 from arrayopt.conformance.dialects import space
+from arrayopt.core.trees import Leaf
 from tests.common.rules import exaggerated
 
 
@@ -104,20 +105,21 @@ def test_the_match_keeps_the_hyper_parameters_of_the_reference():
     assert report.match == reference.replace(eps_place="hat")
 
 
-def test_a_given_number_is_never_refitted_into_a_match():
+def test_a_given_number_that_is_ignored_is_pinned_in_the_match():
     class Deaf(Port):
         def __init__(self, params, lr, beta1, beta2, eps):
             super().__init__(params, lr, beta1, beta2, 1e-3)
 
     report = check(Candidate.from_step(Deaf), Adam())
-    assert (report.verdict, report.match) == ("differs", None)
-    assert {"ignored-option", "fitted"} <= {c.kind for c in report.causes}
-    assert report.causes[-1].values["eps"] == pytest.approx(1e-3)
+    assert report.verdict == "differs"
+    assert [c.kind for c in report.causes] == ["ignored-option"]
+    assert report.causes[0].values == {"eps": 1e-3}
+    assert report.match.replace(eps=0.5).numbers_at(1, Leaf("a", (2,), "float64"))["eps"] == 1e-3
 
 
-def test_a_hidden_number_that_differs_is_a_cause_and_no_match():
+def test_a_hidden_number_that_differs_is_a_cause():
     report = check(from_rule(Adam(beta2=0.99), ("lr", "beta1", "eps")), Adam())
-    assert (report.verdict, report.match) == ("differs", None)
+    assert (report.verdict, report.match) == ("differs", Adam(beta2=0.99))
     assert report.causes[0].values == {"beta2": pytest.approx(0.99)}
 
 
@@ -163,7 +165,7 @@ def test_an_option_that_does_nothing_is_a_cause():
 
     report = check(Candidate.from_step(Deaf), AdamW())
     assert report.verdict == "differs"
-    assert "it declares weight_decay but ignores it" in map(str, report.causes)
+    assert "weight_decay is 0 whatever is given" in str(report.causes[0])
 
 
 def test_where_it_first_departs():
@@ -268,7 +270,7 @@ def test_other_forms_of_parameters_are_said_or_found(tree, said):
 def test_float32_arithmetic_is_held_to_its_own_bound():
     report = check(from_rule(Adam(), NAMED[Adam][:4], dtype="float32"), Adam())
     assert report.verdict == "conforms"
-    assert 1e-9 < report.error < 1e-5
+    assert 1e-9 < report.error < 1e-3  # of probe D, whose steps of 1e-3 are small beside the parameters
 
 
 def test_scalars_in_float32_are_told_from_a_wrong_rule():
@@ -294,7 +296,7 @@ def test_a_dialect_that_fits_exactly_wins_over_the_reference_in_float32():
 def test_a_report_is_plain_data_too():
     report = check(from_rule(Adam(eps_place="hat"), NAMED[Adam]), Adam())
     data = json.loads(json.dumps(report.to_dict()))
-    assert data["schema"] == 1
+    assert data["schema"] == 2
     assert (data["verdict"], data["dialect"]) == ("dialect", {"eps_place": "hat"})
     assert (data["match"]["type"], data["match"]["eps_place"]) == ("Adam", "hat")
     assert data["first_divergence"]["probe"] == "E"
@@ -312,7 +314,9 @@ def test_a_class_is_wrapped_and_anything_else_refused():
     assert check(Port, Adam()).verdict == "conforms"
     with pytest.raises(OptionError, match="candidate must be a Candidate, a class or a function, got 3"):
         check(3, Adam())
-    with pytest.raises(OptionError, match=r"reference must be a rule such as Adam\(\), got <class"):
+    with pytest.raises(
+        OptionError, match=r"reference must be a rule such as Adam\(\), or Clip\(rule=Adam\(\)\), got <class"
+    ):
         check(Port, Adam)
 
 

@@ -1,0 +1,209 @@
+"""Edits of a tape: ways to compute a rule's operations wrongly, and the replay of a tape on arrays.
+
+A slip such as "the update reads the moment of the step before" is the same mistake in every rule. Made on the tape, it
+is written once.
+"""
+
+import dataclasses
+import itertools
+import operator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from arrayopt.core.tape import REDUCTIONS, WHOLE, Op, Tape, Value
+
+OPERATORS: Mapping[str, Callable[..., Any]] = {
+    "add": operator.add, "subtract": operator.sub, "multiply": operator.mul, "divide": operator.truediv,
+    "negative": operator.neg, "matmul": operator.matmul,
+    "less": operator.lt, "less_equal": operator.le, "greater": operator.gt, "greater_equal": operator.ge,
+}  # fmt: skip
+OPPOSITE = {"add": "subtract", "subtract": "add", "multiply": "divide", "divide": "multiply"}
+SAID = {
+    "sqrt": "the square root", "square": "the square", "abs": "the absolute value", "sign": "the sign",
+    "maximum": "the maximum", "minimum": "the minimum", "divide": "a division", "multiply": "a factor",
+    "add": "a term", "subtract": "a term", "negative": "a sign",
+}  # fmt: skip
+"""Operations that can be left out, and what is then missing."""
+
+
+def replay(tape: Tape, xp: Any, numbers: Mapping[str, Any], arrays: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Run a tape on arrays in the namespace `xp`; return the new parameter and slots as a rule's `step` does."""
+    known: dict[int, Any] = {v.index: arrays[k] for k, v in tape.arrays.items()}
+    known |= {v.index: numbers[k] for k, v in tape.numbers.items()}
+    for op in tape.ops:
+        args = [known[a.index] if isinstance(a, Value) else a for a in op.args]
+        known[op.out.index] = _apply(op, xp, args)
+    results = {k: known[v.index] for k, v in tape.outputs.items()}
+    return results.pop("p"), results
+
+
+def _apply(op: Op, xp: Any, args: list[Any]) -> Any:
+    attrs = dict(op.attrs)
+    if op.helper is not None:
+        if hasattr(xp, "record_helper"):
+            return xp.record_helper(op.helper, lambda *_: op.out.shape, tuple(args), attrs)
+        return op.helper(xp, *args, **attrs)
+    if op.name in OPERATORS:
+        return OPERATORS[op.name](*args)
+    if op.name == "reshape":
+        return xp.reshape(args[0], attrs["shape"])
+    return getattr(xp, op.name)(*args, **attrs)
+
+
+def stale(tape: Tape, slot: str, reader: str) -> Tape | None:
+    """Let what leads to one result read the slot as it was before the step; None if that does not read it."""
+    old, new = tape.arrays[slot], tape.outputs[slot]
+    behind = _ancestors(tape, tape.outputs[reader]) - _ancestors(tape, new)
+    ops = [_with(op, {new.index: old}) if op.out.index in behind else op for op in tape.ops]
+    return None if ops == tape.ops else dataclasses.replace(tape, ops=ops)
+
+
+def early(tape: Tape, slot: str) -> Tape | None:
+    """Update the slot first, so that whatever read the old one reads the new one; None if nothing else reads it.
+
+    What led to the new one is computed again where it also leads elsewhere, as in Adadelta.
+    """
+    old, new = tape.arrays[slot], tape.outputs[slot]
+    again: dict[int, Value] = {old.index: new}
+    copies = []
+    fresh = itertools.count(1 + max(op.out.index for op in tape.ops))
+    for op in tape.ops:
+        if op.out.index != new.index and any(isinstance(a, Value) and a.index in again for a in op.args):
+            out = dataclasses.replace(op.out, index=next(fresh))
+            copies.append(dataclasses.replace(_with(op, again), out=out))
+            again[op.out.index] = out
+    outputs = {k: v if k == slot else again.get(v.index, v) for k, v in tape.outputs.items()}
+    if outputs["p"] == tape.outputs["p"]:
+        return None
+    return dataclasses.replace(tape, ops=tape.ops + copies, outputs=outputs)
+
+
+def aliased(tape: Tape, one: str, other: str) -> Tape | None:
+    """Keep two slots in one buffer, in which `one` is updated first; None where `other` goes into it."""
+    a, b = tape.outputs[one], tape.outputs[other]
+    own = _ancestors(tape, a)
+    if b.index in own or a.shape != b.shape:
+        return None
+    first = [op for op in tape.ops if op.out.index in own]
+    rest = [op for op in tape.ops if op.out.index not in own]
+    # the update of `other` reads what `one` has left there; whatever comes after it reads `other`
+    middle = _ancestors(tape, b) - own
+    second = [_with(op, {tape.arrays[other].index: a}) for op in rest if op.out.index in middle]
+    third = [_with(op, {a.index: b}) for op in rest if op.out.index not in middle]
+    outputs = {k: b if k in (one, other) else v for k, v in tape.outputs.items()}
+    return dataclasses.replace(tape, ops=first + second + third, outputs=outputs)
+
+
+Kind = str
+"""What `one_off` calls its edits: "operation", "rate-place", "decay-place" or "correction-place"."""
+
+
+def one_off(tape: Tape) -> Iterator[tuple[Kind, str, Tape]]:
+    """Yield every tape with one thing wrong: its kind, what it is in words, and the tape.
+
+    An operation is left out or is the opposite one; the rate, the decay or a bias correction enters at another place.
+    """
+    for i, op in enumerate(tape.ops):
+        if op.on_host or op.name in REDUCTIONS or op.name in WHOLE:
+            continue
+        where = _named(tape, op)
+        if op.name in SAID and op.helper is None:
+            for kept in dict.fromkeys(op.args):
+                if isinstance(kept, Value) and kept.shape == op.out.shape:
+                    rest = [*tape.ops[:i], *tape.ops[i + 1 :]]
+                    left_out = _reading(tape, rest, {op.out.index: kept}, outputs=True)
+                    yield "operation", f"{where} lacks {SAID[op.name]}", left_out
+        if op.name in OPPOSITE and op.helper is None:
+            other = dataclasses.replace(op, name=OPPOSITE[op.name])
+            text = f"{where} has {_verb(OPPOSITE[op.name])} for {_verb(op.name)}"
+            yield "operation", text, dataclasses.replace(tape, ops=[*tape.ops[:i], other, *tape.ops[i + 1 :]])
+        if op.name == "sign":
+            yield "operation", f"the sign of zero is 1 in {where}", _signed_zero(tape, i)
+        if op.out.shape == tape.leaf.shape:
+            corrected = _corrected(tape, i)
+            yield "correction-place", f"{where} is divided by a bias correction", corrected
+            if any(v == op.out for k, v in tape.outputs.items() if k != "p"):
+                told = f"{where}, as it is used and not as it is kept, is divided by a bias correction"
+                kept = {k: v if k != "p" else corrected.outputs["p"] for k, v in tape.outputs.items()}
+                yield "correction-place", told, dataclasses.replace(corrected, outputs=kept)
+            yield "rate-place", f"the rate is applied in {where}", _rate_after(tape, i)
+            yield "decay-place", f"the decay enters in {where}", _decay_after(tape, i)
+
+
+def _rate_after(tape: Tape, i: int) -> Tape:
+    """Multiply a result by the rate there, and nowhere else."""
+    lr = tape.numbers["lr"]
+    ops = [dataclasses.replace(op, args=tuple(1.0 if a == lr else a for a in op.args)) for op in tape.ops]
+    return _inserted(dataclasses.replace(tape, ops=ops), i, "multiply", lr)
+
+
+def _decay_after(tape: Tape, i: int) -> Tape:
+    """Add the decay to a result; the tape is one without it."""
+    p, decay = tape.arrays["p"], tape.numbers["weight_decay"]
+    term = Value(2 + max(op.out.index for op in tape.ops), p.shape)
+    grown = dataclasses.replace(tape, ops=[Op("multiply", (decay, p), (), term), *tape.ops])
+    return _inserted(grown, i + 1, "add", term)
+
+
+def _corrected(tape: Tape, i: int) -> Tape:
+    """Divide a result by the number "correction"."""
+    number = Value(2 + max(op.out.index for op in tape.ops), None)
+    return _inserted(dataclasses.replace(tape, numbers={**tape.numbers, "correction": number}), i, "divide", number)
+
+
+def _signed_zero(tape: Tape, i: int) -> Tape:
+    """Take the sign once more, of the sign and a half."""
+    op = tape.ops[i]
+    half = Value(1 + max(o.out.index for o in tape.ops), op.out.shape)
+    again = Value(half.index + 1, op.out.shape)
+    after = _reading(tape, tape.ops[i + 1 :], {op.out.index: again}, outputs=True)
+    more = [Op("add", (op.out, 0.5), (), half), Op("sign", (half,), (), again)]
+    return dataclasses.replace(after, ops=[*tape.ops[: i + 1], *more, *after.ops])
+
+
+def _inserted(tape: Tape, i: int, name: str, with_: Value) -> Tape:
+    """Do one more operation on the result of the i-th: whoever read that reads the new result."""
+    out = tape.ops[i].out
+    more = Value(1 + max(op.out.index for op in tape.ops), out.shape)
+    after = _reading(tape, tape.ops[i + 1 :], {out.index: more}, outputs=True)
+    return dataclasses.replace(after, ops=[*tape.ops[: i + 1], Op(name, (out, with_), (), more), *after.ops])
+
+
+def _verb(name: str) -> str:
+    return {"add": "a sum", "subtract": "a difference", "multiply": "a product", "divide": "a quotient"}[name]
+
+
+def _named(tape: Tape, op: Op) -> str:
+    """Name the local variable of the rule's text that an operation goes into."""
+    for later in [op, *tape.ops[tape.ops.index(op) + 1 :]]:
+        if later.out.index in tape.names:
+            return f"`{tape.names[later.out.index]}`"
+    return "the new parameter"
+
+
+def _read(ops: list[Op], value: Value) -> bool:
+    return any(isinstance(a, Value) and a.index == value.index for op in ops for a in op.args)
+
+
+def _reading(tape: Tape, ops: list[Op], instead: Mapping[int, Value], outputs: bool = False) -> Tape:
+    """Return a tape whose operations read other values."""
+    results = {k: instead.get(v.index, v) for k, v in tape.outputs.items()} if outputs else tape.outputs
+    return dataclasses.replace(tape, ops=[_with(op, instead) for op in ops], outputs=results)
+
+
+def _with(op: Op, instead: Mapping[int, Value]) -> Op:
+    args = tuple(instead.get(a.index, a) if isinstance(a, Value) else a for a in op.args)
+    return dataclasses.replace(op, args=args)
+
+
+def _ancestors(tape: Tape, value: Value) -> set[int]:
+    """Return the results of operations that a value depends on, itself included."""
+    makers = {op.out.index: op for op in tape.ops}
+    found: set[int] = set()
+    waiting = [value.index]
+    while waiting:
+        index = waiting.pop()
+        if index in makers and index not in found:
+            found.add(index)
+            waiting += [a.index for a in makers[index].args if isinstance(a, Value)]
+    return found
