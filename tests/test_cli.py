@@ -52,7 +52,7 @@ def test_check_of_a_port_prints_the_report_and_writes_json(tmp_path):
     assert "eps_place='hat'" in text
     assert "spoken by     keras" in text
     data = json.loads((tmp_path / "r.json").read_text())
-    assert (data["schema"], data["reports"][0]["verdict"]) == (1, "dialect")
+    assert (data["schema"], data["reports"][0]["verdict"]) == (2, "dialect")
 
 
 @pytest.mark.parametrize(
