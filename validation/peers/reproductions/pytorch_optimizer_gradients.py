@@ -1,4 +1,4 @@
-"""pytorch_optimizer: Muon, LARS, AdaDelta, AdaMax write into p.grad, so that a second reader of it sees other numbers."""
+"""pytorch_optimizer: Muon, LARS, AdaDelta, AdaMax write into p.grad: who reads it next sees other numbers."""
 
 import importlib.metadata
 import sys

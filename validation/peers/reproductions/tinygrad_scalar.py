@@ -1,8 +1,10 @@
 """tinygrad.nn.optim.Adam cannot take a 0-d parameter, which SGD takes."""
 
 import importlib.metadata
+import os
 import sys
 
+os.environ.setdefault("DEV", "PYTHON")
 from tinygrad import Tensor
 from tinygrad.nn.optim import SGD, Adam
 

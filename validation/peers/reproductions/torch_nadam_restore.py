@@ -1,4 +1,4 @@
-"""torch.optim.NAdam.load_state_dict casts mu_product, kept in float32, to the dtype of the parameter; step is exempt."""
+"""torch.optim.NAdam.load_state_dict casts mu_product, kept in float32, to the dtype of the parameter."""
 
 import sys
 
