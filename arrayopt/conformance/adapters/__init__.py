@@ -1,8 +1,8 @@
 """Adapters: the optimizers of installed frameworks as candidates.
 
 Each framework has a module here with ``candidate(target, **fixed)``, which adapts one of its optimizer classes or
-factories, and ``peers()``, which lists those that arrayopt has a rule for. A framework is imported only
-when its adapter is used.
+factories, ``peers()``, which lists those that arrayopt has a rule for, and ``exports()``, which finds every optimizer
+that the framework exports. A framework is imported only when its adapter is used.
 """
 
 import dataclasses
@@ -12,15 +12,20 @@ import importlib.metadata
 import importlib.util
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
+from arrayopt.conformance.adapters.assembly import Assembly, not_driven
 from arrayopt.conformance.adapters.translation import NUMBERS, Options
 from arrayopt.conformance.candidate import Candidate
+from arrayopt.conformance.models import Model
 from arrayopt.core.rule import Rule
 from arrayopt.errors import MissingPeerError
 
-FRAMEWORKS = ("torch", "optax", "keras", "mlx", "sklearn", "autograd", "tinygrad", "pytorch_optimizer", "lion_pytorch")
+FRAMEWORKS = (
+    "torch", "optax", "keras", "mlx", "sklearn", "autograd", "tinygrad",
+    "pytorch_optimizer", "lion_pytorch", "schedulefree",
+)  # fmt: skip
 """Importable names of the frameworks with an adapter."""
 
 
@@ -34,16 +39,19 @@ class Peer:
         As its users write it, with the options that are switched on: "torch.optim.Adam(amsgrad=True)".
     candidate : Candidate
         The optimizer, adapted.
-    reference : Rule
-        The published rule at the framework's default hyper-parameters.
+    reference : Rule or None
+        The published rule at the framework's default hyper-parameters; None where no rule is held against it.
     preset : Rule or None
         What the rule's table of presets says that it computes; None where the table has no such row.
+    reason : str
+        Why gradients are not enough to drive it; its candidate cannot be made then.
     """
 
     name: str
     candidate: Candidate
-    reference: Rule
+    reference: Model | None
     preset: Rule | None = None
+    reason: str = ""
 
 
 def installed() -> list[str]:
@@ -75,6 +83,15 @@ def adapt(target: Callable[..., Any], **fixed: Any) -> Candidate | None:
 def peers(framework: str) -> list[Peer]:
     """List the optimizers of an installed framework that arrayopt has a rule for."""
     found: list[Peer] = adapter(framework).peers()
+    return found
+
+
+def exports(framework: str) -> list[Peer]:
+    """Find every optimizer that an installed framework exports, at the options it ships with, without a reference.
+
+    All numbers among their options are declared. Those that need more than gradients say so in `Peer.reason`.
+    """
+    found: list[Peer] = adapter(framework).exports()
     return found
 
 
@@ -140,6 +157,39 @@ def listed(
         adapted = candidate(target, **{**row.fixed, **held})
         preset = row.rule.preset(framework, **row.numbers, **row.dialect) if framework in row.rule.presets else None
         found.append(Peer(name, dataclasses.replace(adapted, name=name), row.rule(**numbers), preset))
+    return found
+
+
+def exported(
+    module: str,
+    targets: Mapping[str, Callable[..., Any]],
+    assembly: Assembly,
+    required: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    reasons: Mapping[str, str] = MappingProxyType({}),
+) -> list[Peer]:
+    """Turn the optimizers that were found in a module into peers without a reference.
+
+    Parameters
+    ----------
+    module : str
+        What stands before the names.
+    targets : dict of callable
+        The optimizers by name.
+    assembly : Assembly
+        What makes candidates of them.
+    required : dict of dict
+        Options without which an optimizer cannot be made, or does not do what it is for, by its name.
+    reasons : dict of str
+        Why an optimizer cannot be driven with gradients, by its name.
+    """
+    found = []
+    for own, target in targets.items():
+        fixed = required.get(own, {})
+        name = f"{module}.{own}" + _call({k: x for k, x in fixed.items() if isinstance(x, (int, float, str))})
+        if own in reasons:
+            found.append(Peer(name, not_driven(name, assembly.source, reasons[own]), None, reason=reasons[own]))
+        else:
+            found.append(Peer(name, assembly.candidate(target, name, fixed, every=True), None))
     return found
 
 

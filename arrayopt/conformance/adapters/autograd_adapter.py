@@ -1,48 +1,98 @@
 """autograd.misc.optimizers: functions that run a whole optimization, ``f(grad, x0, callback, num_iters, ...)``."""
 
+import copy
 import functools
 import inspect
+import queue
+import threading
+import weakref
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
 import autograd.misc.optimizers
+import numpy as np
 
 from arrayopt import firstorder as rules
-from arrayopt.conformance.adapters import Peer, Row, listed, named, release
+from arrayopt.conformance.adapters import Peer, Row, exported, listed, named, release
+from arrayopt.conformance.adapters.assembly import Assembly, public
 from arrayopt.conformance.adapters.translation import Options
 from arrayopt.conformance.candidate import Arrays, Candidate
+from arrayopt.conformance.scripts.apis import AUTOGRAD
 
 NAMES = {"step_size": "lr", "mass": "momentum", "gamma": "rho", "b1": "beta1", "b2": "beta2"}
 """Options of autograd -> fields."""
 
 
-class Session:
-    """A history of gradients.
+STEPS = 10**9
+"""How many steps such a function is told to take: it is stopped before."""
 
-    Such a function cannot be stopped and resumed, so every step runs it anew from the start, over all gradients so
-    far. That costs the square of the number of steps, which is small in a probe.
-    """
+
+class _Stop(Exception):
+    """Ends a function that waits for another gradient."""
+
+
+class Session:
+    """A run in a thread of its own, which waits for its next gradient, since such a function cannot be resumed."""
 
     def __init__(self, options: Options, params: Arrays, hyper: Mapping[str, float]) -> None:
-        self.optimize, self.hyper, self.params = options, dict(hyper), params
+        self.options, self.params, self.hyper = options, params, dict(hyper)
         self.history: list[Arrays] = []
+        self._start()
+
+    def _start(self) -> None:
+        gradients: queue.SimpleQueue[Arrays | None] = queue.SimpleQueue()
+        reached: queue.SimpleQueue[Arrays | BaseException] = queue.SimpleQueue()
+        options, params, hyper = self.options, copy.deepcopy(self.params), self.hyper
+
+        def gradient(x: Arrays, i: int) -> Arrays:
+            reached.put({k: np.array(p) for k, p in x.items()})
+            g = gradients.get()
+            if g is None:
+                raise _Stop
+            return g
+
+        def run() -> None:
+            try:
+                with np.errstate(all="ignore"):
+                    options.make(hyper, gradient, params, None, STEPS)
+            except BaseException as error:
+                reached.put(error)
+
+        # nothing here may hold the session, whose end is that of the thread
+        weakref.finalize(self, gradients.put, None)
+        threading.Thread(target=run, daemon=True).start()
+        self._gradients, self._reached = gradients, reached
+        self._wait()
+
+    def _wait(self) -> Arrays:
+        """Return the parameters at which the run asks for a gradient."""
+        there = self._reached.get()
+        if isinstance(there, BaseException):
+            raise there
+        return there
 
     def step(self, grads: Arrays) -> Arrays:
-        """Take all steps so far and one more."""
-        self.history.append(grads)
-        params: Arrays = self.optimize.make(
-            self.hyper, lambda x, i: self.history[i], self.params, None, len(self.history)
-        )
-        return params
+        """Take a step."""
+        self.history.append(copy.deepcopy(grads))
+        self._gradients.put(grads)
+        return self._wait()
 
-    def save(self) -> list[Arrays]:
-        """Return the history."""
-        return list(self.history)
+    def save(self) -> tuple[Arrays, list[Arrays]]:
+        """Return copies of the start and of all gradients so far."""
+        return copy.deepcopy((self.params, self.history))
 
-    def load(self, state: list[Arrays]) -> None:
-        """Go on from a state that `save` returned."""
-        self.history = list(state)
+    def load(self, state: tuple[Arrays, list[Arrays]]) -> None:
+        """Go on from a state that `save` returned, by taking all its steps again."""
+        self._gradients.put(None)
+        self.params, history = copy.deepcopy(state)
+        self.history = []
+        self._start()
+        for g in history:
+            self.step(g)
+
+
+ASSEMBLY = Assembly(Session, release("autograd"), NAMES, api=lambda options: AUTOGRAD)
 
 
 def candidate(target: Callable[..., Any], **fixed: Any) -> Candidate:
@@ -55,12 +105,15 @@ def candidate(target: Callable[..., Any], **fixed: Any) -> Candidate:
     **fixed
         Options that are held, under autograd's names.
     """
-    options = Options(_shown(target), NAMES, fixed)
+    return ASSEMBLY.candidate(_shown(target), named(target, fixed), fixed)
 
-    def make(params: Arrays, **hyper: float) -> Session:
-        return Session(options, params, hyper)
 
-    return Candidate(named(target, fixed), make, options.fields, source=release("autograd"))
+def exports() -> list[Peer]:
+    """Find the optimizers of autograd: the functions that start with a gradient."""
+    every = public(autograd.misc.optimizers, inspect.isfunction)
+    shown = {name: _shown(function) for name, function in every.items()}
+    own = {name: f for name, f in shown.items() if next(iter(inspect.signature(f).parameters), "") == "grad"}
+    return exported(autograd.misc.optimizers.__name__, own, ASSEMBLY)
 
 
 def _shown(target: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,6 +1,8 @@
 """keras.optimizers, run in float32 on whichever backend keras has."""
 
 import contextlib
+import dataclasses
+import functools
 import importlib.util
 import json
 import os
@@ -13,9 +15,11 @@ from typing import Any
 import numpy as np
 
 from arrayopt import firstorder as rules
-from arrayopt.conformance.adapters import Peer, Row, listed, named, release
+from arrayopt.conformance.adapters import Peer, Row, exported, listed, named, release
+from arrayopt.conformance.adapters.assembly import Assembly, Way, public
 from arrayopt.conformance.adapters.translation import Options
 from arrayopt.conformance.candidate import Arrays, Candidate
+from arrayopt.conformance.scripts import apis
 
 NAMES = {
     "learning_rate": "lr", "beta_1": "beta1", "beta_2": "beta2", "epsilon": "eps",
@@ -53,21 +57,49 @@ def _import() -> Any:
 keras = _import()
 
 
+WRAPPERS: Mapping[str, Callable[[Any], Any]] = {
+    "LossScaleOptimizer": lambda inner: keras.optimizers.LossScaleOptimizer(inner, initial_scale=1024.0),
+    "MultiOptimizer": lambda inner: keras.optimizers.MultiOptimizer(keras.optimizers.OptimizerMap(inner)),
+}
+"""Optimizers around another one, which they leave as it is."""
+REASONS = (
+    {"LossScaleOptimizer": "runs on jax in a compiled training step only"} if keras.backend.backend() == "jax" else {}
+)
+"""Why an optimizer cannot be driven with gradients."""
+INERT = (
+    "use_ema", "ema_momentum", "ema_overwrite_frequency",  # average beside the steps
+    "name", "exclude_embeddings",
+)  # fmt: skip
+"""Options that change no number of a step."""
+
+
 class Session:
-    """An optimizer and its variables."""
+    """An optimizer and its variables, in the precision of the arrays."""
+
+    rate: Callable[[float], Any] | None = None
 
     def __init__(self, options: Options, params: Arrays, hyper: Mapping[str, float]) -> None:
         self.options, self.hyper = options, dict(hyper)
         self.names = list(params)
-        self.variables = [keras.Variable(p, dtype="float32") for p in params.values()]
-        self.optimizer = options.make(hyper)
+        self.variables = [keras.Variable(_tensor(p), dtype=p.dtype.name) for p in params.values()]
+        self.optimizer = self.make()
         self.optimizer.build(self.variables)
 
+    def make(self) -> Any:
+        """Make the optimizer."""
+        return self.options.make(self.hyper, instead=self.rate)
+
     def step(self, grads: Arrays) -> Arrays:
-        """Take a step."""
+        """Take a step; an optimizer that scales the loss gets scaled gradients."""
         with _unwarned():
-            self.optimizer.apply([keras.ops.convert_to_tensor(grads[k]) for k in self.names], self.variables)
+            scale = float(self.optimizer.scale_loss(1.0))
+            handed = [_tensor(grads[k]) if k in grads else None for k in self.names]
+            self.apply([g if g is None or scale == 1.0 else g * scale for g in handed])
         return {k: _array(v) for k, v in zip(self.names, self.variables, strict=True)}
+
+    def apply(self, gradients: list[Any]) -> None:
+        """Give the optimizer the gradients."""
+        self.optimizer.apply(gradients, self.variables)
 
     def set(self, **hyper: float) -> None:
         """Change hyper-parameters: the rate is a variable, all others are attributes."""
@@ -85,12 +117,104 @@ class Session:
             variable.assign(value)
 
 
+class ApplyGradients(Session):
+    """Hands over pairs of gradient and variable."""
+
+    def apply(self, gradients: list[Any]) -> None:
+        """Call the older method."""
+        self.optimizer.apply_gradients(zip(gradients, self.variables, strict=True))
+
+
+class Stateless(Session):
+    """Calls the method without side effects, compiled where jax is the backend."""
+
+    compiled: Callable[..., Any] | None = None
+
+    def apply(self, gradients: list[Any]) -> None:
+        """Take a step and write the results into the variables."""
+        if self.compiled is None:
+            self.compiled = self.optimizer.stateless_apply
+            if keras.backend.backend() == "jax":
+                import jax
+
+                self.compiled = jax.jit(self.compiled)
+        state = [v.value for v in self.optimizer.variables]
+        params, state = self.compiled(state, gradients, [v.value for v in self.variables])
+        for variable, value in zip([*self.variables, *self.optimizer.variables], [*params, *state], strict=True):
+            variable.assign(value)
+
+
+class Constant(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc, name-defined]
+    """A schedule that is constant until it is told otherwise."""
+
+    def __init__(self, rate: float) -> None:
+        self.rate = rate
+
+    def __call__(self, step: Any) -> Any:
+        """Return the rate at a step."""
+        return keras.ops.convert_to_tensor(self.rate, dtype="float32")
+
+
+class Scheduled(Session):
+    """Gives the optimizer a schedule."""
+
+    rate = Constant
+
+    def set(self, **hyper: float) -> None:
+        """Change hyper-parameters; the rate is that of the schedule."""
+        if "lr" in hyper:
+            self.optimizer._learning_rate.rate = hyper["lr"]
+        super().set(**{k: x for k, x in hyper.items() if k != "lr"})
+
+
+class Unwrapped(Session):
+    """Runs what a wrapper wraps, without it."""
+
+    def make(self) -> Any:
+        """Make the inner optimizer."""
+        inner = dataclasses.replace(self.options, target=self.options.target.alone)  # type: ignore[attr-defined]
+        return inner.make(self.hyper)
+
+
+def _wraps(options: Options) -> bool:
+    return hasattr(options.target, "alone")
+
+
+WAYS = {
+    "apply_gradients": Way(ApplyGradients),
+    "stateless_apply": Way(Stateless),
+    "learning rate as a schedule": Way(Scheduled, suits=lambda options: "lr" in options.fields),
+    "use_ema=True": Way(Session, {"use_ema": True}),
+    "without the wrapper": Way(Unwrapped, suits=_wraps),
+}
+"""Code paths that keras documents to compute the same."""
+ASSEMBLY = Assembly(
+    Session,
+    f"{release('keras')} on {keras.backend.backend()}",
+    NAMES,
+    dtype="float32",
+    # jax has no float64 unless the user asks for it
+    dtypes=("bfloat16", "float16", "float64") if keras.backend.backend() == "torch" else ("bfloat16", "float16"),
+    ways=WAYS,
+    inert=INERT,
+    api=lambda options: apis.keras(keras.backend.backend()),
+    missing=True,
+)
+
+
 @contextlib.contextmanager
 def _unwarned() -> Iterator[None]:
-    """Hold back NumPy's warning that the ``__array__`` of torch's tensors, which keras calls, is that of NumPy 1."""
+    """Hold back NumPy's warning that torch's ``__array__`` is that of NumPy 1, and keras' of missing gradients."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.filterwarnings("ignore", "Gradients do not exist")
         yield
+
+
+def _tensor(array: np.ndarray) -> Any:
+    """Return a tensor: on torch, where tensors can be written to, on the memory of the array, else of a copy."""
+    held = array if keras.backend.backend() == "torch" else array.copy()
+    return keras.ops.convert_to_tensor(held, dtype=array.dtype.name)
 
 
 def _array(variable: Any) -> np.ndarray:
@@ -111,13 +235,30 @@ def candidate(target: Callable[..., Any], **fixed: Any) -> Candidate:
     held = dict(fixed)
     if isinstance(target, type) and issubclass(target, keras.optimizers.Muon):
         held.setdefault("epsilon", 1e-7)  # is that of the Adam for vectors; the Newton-Schulz one is written in
-    options = Options(target, NAMES, held)
+    return ASSEMBLY.candidate(target, named(target, fixed), held)
 
-    def make(params: Arrays, **hyper: float) -> Session:
-        return Session(options, params, hyper)
 
-    source = f"{release('keras')} on {keras.backend.backend()}"
-    return Candidate(named(target, fixed), make, options.fields, dtype="float32", source=source)
+def exports() -> list[Peer]:
+    """Find the optimizers of keras; a wrapper has Adam inside."""
+    return exported("keras.optimizers", found(), ASSEMBLY, reasons=REASONS)
+
+
+def found() -> dict[str, Callable[..., Any]]:
+    """Return every subclass of the base class."""
+    base = keras.optimizers.Optimizer
+    classes = public(keras.optimizers, lambda x: isinstance(x, type) and issubclass(x, base) and x is not base)
+    return {name: _around(WRAPPERS[name]) if name in WRAPPERS else cls for name, cls in classes.items()}
+
+
+def _around(wrap: Callable[[Any], Any]) -> Callable[..., Any]:
+    """Return a function with the signature of Adam that knows what it wraps."""
+
+    @functools.wraps(keras.optimizers.Adam, updated=())
+    def target(*args: Any, **kwargs: Any) -> Any:
+        return wrap(keras.optimizers.Adam(*args, **kwargs))
+
+    target.alone = keras.optimizers.Adam  # type: ignore[attr-defined]
+    return target
 
 
 def peers() -> list[Peer]:

@@ -1,20 +1,28 @@
 """lion_pytorch: one optimizer of torch."""
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 import lion_pytorch
 
 from arrayopt import firstorder as rules
-from arrayopt.conformance.adapters import Peer, Row, listed, release, torch_adapter
+from arrayopt.conformance.adapters import Peer, Row, exported, listed, named, release, torch_adapter
 from arrayopt.conformance.candidate import Candidate
+
+ASSEMBLY = torch_adapter.assembly(
+    f"{release('lion_pytorch')} on {release('torch')}",
+    inert=("use_triton",),  # the same in a kernel of Triton, which needs a GPU
+)
 
 
 def candidate(target: Callable[..., Any], **fixed: Any) -> Candidate:
     """Adapt the class or a subclass of it, as `torch_adapter` does."""
-    adapted = torch_adapter.candidate(target, **fixed)
-    return dataclasses.replace(adapted, source=f"{release('lion_pytorch')} on {adapted.source}")
+    return ASSEMBLY.candidate(target, named(target, fixed), fixed)
+
+
+def exports() -> list[Peer]:
+    """Find its optimizer."""
+    return exported("lion_pytorch", torch_adapter.found(lion_pytorch), ASSEMBLY)
 
 
 def peers() -> list[Peer]:

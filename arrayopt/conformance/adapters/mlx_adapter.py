@@ -9,9 +9,11 @@ import numpy as np
 from mlx.utils import tree_map
 
 from arrayopt import firstorder as rules
-from arrayopt.conformance.adapters import Peer, Row, listed, named, release
+from arrayopt.conformance.adapters import Peer, Row, exported, listed, named, release
+from arrayopt.conformance.adapters.assembly import Assembly, Way, public
 from arrayopt.conformance.adapters.translation import Options
 from arrayopt.conformance.candidate import Arrays, Candidate
+from arrayopt.conformance.scripts.apis import MLX
 
 NAMES = {
     "learning_rate": "lr",
@@ -22,26 +24,36 @@ NAMES = {
 """Options of mlx -> fields."""
 
 
+REASONS = {"MultiOptimizer": "takes other optimizers, one for each part of a model"}
+"""Why an optimizer cannot be driven with gradients."""
+
+
 class Session:
-    """An optimizer and its parameters.
+    """An optimizer and its parameters, in the precision of the arrays.
 
     They are one level down, since mlx keeps the state of a leaf beside "step" and "learning_rate".
     """
+
+    rate: Callable[[float], Any] | None = None
 
     def __init__(self, options: Options, params: Arrays, hyper: Mapping[str, float]) -> None:
         self.options, self.hyper = options, dict(hyper)
         with mx.stream(mx.cpu):
             self.params = {"leaves": {k: mx.array(p) for k, p in params.items()}}
-            self.optimizer = options.make(hyper)
+            self.optimizer = options.make(hyper, instead=self.rate)
             self.optimizer.init(self.params)
 
     def step(self, grads: Arrays) -> Arrays:
-        """Take a step."""
+        """Take a step; leaves without a gradient stay as they are."""
         with mx.stream(mx.cpu):
-            gradients = {"leaves": {k: mx.array(g) for k, g in grads.items()}}
-            self.params = self.optimizer.apply_gradients(gradients, self.params)
+            moved = self.update({"leaves": {k: mx.array(g) for k, g in grads.items()}})
+            self.params = {"leaves": {**self.params["leaves"], **moved["leaves"]}}
             mx.eval(self.params, self.optimizer.state)
-            return {k: np.array(p) for k, p in self.params["leaves"].items()}
+            return {k: _array(p) for k, p in self.params["leaves"].items()}
+
+    def update(self, gradients: Any) -> Any:
+        """Return the new parameters of the leaves that have gradients."""
+        return self.optimizer.apply_gradients(gradients, self.params)
 
     def set(self, **hyper: float) -> None:
         """Change hyper-parameters, which are attributes."""
@@ -58,8 +70,59 @@ class Session:
         self.params, self.optimizer.state = _copied(state[0]), _copied(state[1])
 
 
+class Compiled(Session):
+    """Compiles the step."""
+
+    compiled: Callable[..., Any] | None = None
+
+    def update(self, gradients: Any) -> Any:
+        """Take a compiled step, which reads and writes the state of the optimizer."""
+        if self.compiled is None:
+            held = [self.optimizer.state]
+            self.compiled = mx.compile(self.optimizer.apply_gradients, inputs=held, outputs=held)
+        return self.compiled(gradients, self.params)
+
+    def set(self, **hyper: float) -> None:
+        """Change hyper-parameters, which are constants of what was compiled."""
+        super().set(**hyper)
+        self.compiled = None
+
+    def load(self, state: tuple[Any, Any]) -> None:
+        """Go on from a state that `save` returned."""
+        super().load(state)
+        self.compiled = None
+
+
+class Scheduled(Session):
+    """Gives the optimizer a schedule that is constant."""
+
+    rate = staticmethod(lambda lr: lambda step: mx.array(lr, dtype=mx.float32))
+
+
+WAYS = {
+    "mx.compile": Way(Compiled),
+    "learning rate as a schedule": Way(Scheduled, suits=lambda options: "lr" in options.fields),
+}
+"""Code paths that mlx documents to compute the same."""
+ASSEMBLY = Assembly(
+    Session,
+    release("mlx"),
+    NAMES,
+    dtype="float32",
+    dtypes=("bfloat16", "float16", "float64"),
+    ways=WAYS,
+    missing=True,
+    api=lambda options: MLX,
+)
+
+
 def _copied(tree: Any) -> Any:
-    return tree_map(mx.array, tree)
+    with mx.stream(mx.cpu):
+        return tree_map(mx.array, tree)
+
+
+def _array(x: Any) -> np.ndarray:
+    return np.array(x.astype(mx.float32) if x.dtype == mx.bfloat16 else x)
 
 
 def candidate(target: Callable[..., Any], **fixed: Any) -> Candidate:
@@ -72,12 +135,14 @@ def candidate(target: Callable[..., Any], **fixed: Any) -> Candidate:
     **fixed
         Options that are held, under mlx' names.
     """
-    options = Options(target, NAMES, fixed)
+    return ASSEMBLY.candidate(target, named(target, fixed), fixed)
 
-    def make(params: Arrays, **hyper: float) -> Session:
-        return Session(options, params, hyper)
 
-    return Candidate(named(target, fixed), make, options.fields, dtype="float32", source=release("mlx"))
+def exports() -> list[Peer]:
+    """Find the optimizers of mlx: every subclass of the base class."""
+    base = mlx.optimizers.Optimizer
+    classes = public(mlx.optimizers, lambda x: isinstance(x, type) and issubclass(x, base) and x is not base)
+    return exported("mlx.optimizers", classes, ASSEMBLY, reasons=REASONS)
 
 
 def peers() -> list[Peer]:

@@ -1,6 +1,10 @@
-"""optax: gradient transformations, run in float64."""
+"""optax: gradient transformations, run in float64; in float32 if JAX_ENABLE_X64 is set to 0."""
 
 import contextlib
+import dataclasses
+import functools
+import inspect
+import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -11,9 +15,11 @@ import optax
 import optax.contrib
 
 from arrayopt import firstorder as rules
-from arrayopt.conformance.adapters import Peer, Row, listed, named, release
+from arrayopt.conformance.adapters import Peer, Row, exported, listed, named, release
+from arrayopt.conformance.adapters.assembly import Assembly, Way, public
 from arrayopt.conformance.adapters.translation import Options
 from arrayopt.conformance.candidate import Arrays, Candidate
+from arrayopt.conformance.scripts.apis import OPTAX
 
 NAMES = {
     "learning_rate": "lr", "b1": "beta1", "b2": "beta2",
@@ -24,13 +30,70 @@ NAMES = {
     "min_dim_size_to_factor": "factor_min",  # adafactor
 }  # fmt: skip
 """Options of optax -> fields."""
+DOUBLE = os.environ.get("JAX_ENABLE_X64", "").lower() not in ("0", "n", "no", "f", "false", "off")
+"""Whether jax is given float64: unless the user has switched it off."""
+RATES = ("learning_rate", "max_learning_rate")
+"""What tells an optimizer among the functions of optax."""
+INNER = ("inner", "opt", "optimizer", "base_optimizer", "fast_optimizer", "tx", "transforms", "inner_factory")
+"""What the first argument is called of one that wraps another."""
+REASONS = {
+    "dpsgd": "takes the gradient of every example",
+    "lookahead": "takes pairs of parameters, fast and slow",
+    "momo": "takes the value of the loss",
+    "momo_adam": "takes the value of the loss",
+    "polyak_sgd": "takes the value of the loss",
+    "sophia": "estimates the Hessian's diagonal from the loss",
+}
+"""Why an optimizer cannot be driven with gradients."""
+REQUIRED: Mapping[str, Mapping[str, Any]] = {
+    "adafactor": {"min_dim_size_to_factor": 2},  # else it factors no matrix of a probe
+    "lbfgs": {"linesearch": None},  # else it evaluates the loss
+    "mechanize": {"base_optimizer": optax.sgd(0.1)},
+    "noisy_sgd": {"key": 0},
+    "sam": {"optimizer": optax.sgd(0.1), "adv_optimizer": optax.sgd(0.05)},
+    "schedule_free": {"base_optimizer": optax.sgd(0.1)},
+}
+"""Options without which an optimizer cannot be made."""
+
+
+def _in_two_parts(inner: Any) -> Any:
+    """Accumulate every gradient from two equal parts, whose mean it is."""
+    steps = optax.MultiSteps(inner, 2)
+
+    def update(grads: Any, state: Any, params: Any) -> Any:
+        _, state = steps.update(grads, state, params)
+        return steps.update(grads, state, params)
+
+    return optax.GradientTransformation(steps.init, update)
+
+
+TRANSPARENT: Mapping[str, Callable[[Any], Any]] = {
+    "MultiSteps": _in_two_parts,
+    "apply_if_finite": lambda inner: optax.apply_if_finite(inner, 5),
+    "conditionally_mask": lambda inner: optax.conditionally_mask(inner, lambda step: True),
+    "conditionally_transform": lambda inner: optax.conditionally_transform(inner, lambda step: True),
+    "flatten": optax.flatten,
+    "masked": lambda inner: optax.masked(inner, True),
+    "multi_transform": lambda inner: optax.multi_transform({"all": inner}, "all"),
+    "partition": lambda inner: optax.partition({"all": inner}, "all"),
+    "selective_transform": lambda inner: optax.selective_transform(inner, freeze_mask=False),
+    "split_real_and_imaginary": optax.contrib.split_real_and_imaginary,
+    "with_extra_args_support": optax.with_extra_args_support,
+}
+"""Wrappers with arguments at which they must compute what the wrapped optimizer computes alone."""
+FACTORIES: Mapping[str, Callable[..., Any]] = {
+    "inject_hyperparams": optax.inject_hyperparams,
+    "inject_stateful_hyperparams": optax.inject_stateful_hyperparams,
+}
+"""Those that are given the function that makes the optimizer."""
 
 
 @contextlib.contextmanager
-def _float64() -> Iterator[None]:
+def _precision(jit: bool = False) -> Iterator[None]:
     """Give jax float64 and let it compile nothing, as probes are short; outside of the context the user decides."""
-    double = jax.enable_x64(True) if hasattr(jax, "enable_x64") else jax.experimental.enable_x64()  # before jax 0.8
-    with double, jax.disable_jit():
+    # before jax 0.8 it was elsewhere
+    double = jax.enable_x64(DOUBLE) if hasattr(jax, "enable_x64") else jax.experimental.enable_x64(DOUBLE)
+    with double, jax.disable_jit(not jit):
         yield
 
 
@@ -41,34 +104,127 @@ class Session:
     one that goes on with the old state; this is what ``optax.inject_hyperparams`` does, without its float32.
     """
 
+    jit = False
+    rate: Callable[[float], Any] | None = None
+
     def __init__(self, options: Options, params: Arrays, hyper: Mapping[str, float]) -> None:
         self.options, self.hyper = options, dict(hyper)
-        with _float64():
-            self.transformation = options.make(hyper)
-            self.params = {k: jnp.asarray(p) for k, p in params.items()}
+        with _precision(self.jit):
+            self.transformation = self.make()
+            # a copy: jax might go on reading the memory of a NumPy array
+            self.params = {k: jnp.array(p) for k, p in params.items()}
             self.state = self.transformation.init(self.params)
+
+    def make(self) -> Any:
+        """Make the transformation."""
+        return self.options.make(self.hyper, instead=self.rate)
 
     def step(self, grads: Arrays) -> Arrays:
         """Take a step."""
-        with _float64():
-            gradients = {k: jnp.asarray(g) for k, g in grads.items()}
-            updates, self.state = self.transformation.update(gradients, self.state, self.params)
-            self.params = optax.apply_updates(self.params, updates)
+        with _precision(self.jit):
+            gradients = {k: jnp.array(g) for k, g in grads.items()}
+            self.params, self.state = self.update(gradients, self.state, self.params)
             return {k: np.array(p) for k, p in self.params.items()}
+
+    def update(self, grads: Any, state: Any, params: Any) -> tuple[Any, Any]:
+        """Return new parameters and state."""
+        updates, state = self.transformation.update(grads, state, params)
+        return optax.apply_updates(params, updates), state
 
     def set(self, **hyper: float) -> None:
         """Change hyper-parameters."""
         self.hyper |= hyper
-        with _float64():
-            self.transformation = self.options.make(self.hyper)
+        with _precision(self.jit):
+            self.transformation = self.make()
 
     def save(self) -> tuple[Any, Any]:
-        """Return parameters and state, neither of which ever changes."""
-        return self.params, self.state
+        """Return copies of parameters and state."""
+        return _copied(self.params), _copied(self.state)
 
     def load(self, state: tuple[Any, Any]) -> None:
         """Go on from a state that `save` returned."""
-        self.params, self.state = state
+        self.params, self.state = _copied(state[0]), _copied(state[1])
+
+
+def _copied(tree: Any) -> Any:
+    with _precision():
+        return jax.tree.map(lambda x: x.copy() if isinstance(x, (jax.Array, np.ndarray)) else x, tree)
+
+
+class Compiled(Session):
+    """Compiles the step."""
+
+    jit = True
+
+    def make(self) -> Any:
+        """Make the transformation, and compile the step with it when it is first taken."""
+        transformation = super().make()
+        self.update = jax.jit(super().update)  # type: ignore[method-assign]
+        return transformation
+
+
+class Scheduled(Session):
+    """Gives the optimizer a schedule that is constant."""
+
+    rate = staticmethod(lambda lr: lambda count: lr)
+
+
+class Injected(Session):
+    """Lets the hyper-parameters live in the state."""
+
+    def make(self) -> Any:
+        """Make the transformation with all numbers injected."""
+        static = set(self.options.signature) - {e.option for e in self.options.entries if e.place is None}
+        injected = optax.inject_hyperparams(self.options.target, static_args=tuple(static))
+        return injected(**self.options.arguments(self.hyper), **self.options.fixed)
+
+    def set(self, **hyper: float) -> None:
+        """Change hyper-parameters in the state."""
+        self.hyper |= hyper
+        with _precision():
+            held = self.state.hyperparams
+            changed = self.options.changed(hyper, self.hyper)
+            held.update({k: jnp.asarray(x, dtype=held[k].dtype) for k, x in changed.items()})
+
+
+class Unwrapped(Session):
+    """Runs what a wrapper wraps, without it."""
+
+    def make(self) -> Any:
+        """Make the inner transformation."""
+        inner = dataclasses.replace(self.options, target=self.options.target.alone)  # type: ignore[attr-defined]
+        return inner.make(self.hyper)
+
+
+def _wraps(options: Options) -> bool:
+    return hasattr(options.target, "alone")
+
+
+def _takes_rate(options: Options) -> bool:
+    return "lr" in options.fields and not _wraps(options)
+
+
+def _takes_schedule(options: Options) -> bool:
+    return _takes_rate(options) and "Callable" in str(options.parameters["learning_rate"])
+
+
+WAYS = {
+    "jit": Way(Compiled),
+    "learning rate as a schedule": Way(Scheduled, suits=_takes_schedule),
+    "inject_hyperparams": Way(Injected, suits=_takes_rate),
+    "without the wrapper": Way(Unwrapped, suits=_wraps),
+}
+"""Code paths that optax documents to compute the same."""
+ASSEMBLY = Assembly(
+    Session,
+    release("optax") if DOUBLE else f"{release('optax')} without x64",
+    NAMES,
+    dtype="float64" if DOUBLE else "float32",
+    dtypes=("float32", "bfloat16", "float16") if DOUBLE else ("bfloat16", "float16"),
+    ways=WAYS,
+    inert=("verbose",),
+    api=lambda options: OPTAX if DOUBLE else dataclasses.replace(OPTAX, imports=OPTAX.imports[:2]),
+)
 
 
 def candidate(target: Callable[..., Any], **fixed: Any) -> Candidate:
@@ -81,12 +237,60 @@ def candidate(target: Callable[..., Any], **fixed: Any) -> Candidate:
     **fixed
         Options that are held, under optax's names.
     """
-    options = Options(target, NAMES, fixed)
+    return ASSEMBLY.candidate(target, named(target, fixed), fixed)
 
-    def make(params: Arrays, **hyper: float) -> Session:
-        return Session(options, params, hyper)
 
-    return Candidate(named(target, fixed), make, options.fields, source=release("optax"))
+def exports() -> list[Peer]:
+    """Find the functions of optax and optax.contrib that take a learning rate, or another optimizer.
+
+    Those called ``scale_by_`` are parts of optimizers.
+    """
+    return [
+        peer
+        for module in (optax, optax.contrib)
+        for peer in exported(module.__name__, found(module), ASSEMBLY, REQUIRED, REASONS)
+    ]
+
+
+def found(module: Any) -> dict[str, Callable[..., Any]]:
+    """Return the optimizers of a module; a wrapper has Adam inside."""
+    targets = {}
+    for name, target in public(module, callable).items():
+        first = _arguments(target)
+        if not (set(RATES) & set(first) or (first[:1] and first[0] in INNER)) or name.startswith("scale_by_"):
+            continue
+        targets[name] = target
+        if name in TRANSPARENT:
+            targets[name] = _made_by(_around(TRANSPARENT[name]))
+        elif name in FACTORIES:
+            targets[name] = _made_by(FACTORIES[name])
+    return targets
+
+
+def _arguments(target: Any) -> list[str]:
+    """Return the names of the arguments of a function, or of a class that is no record of state."""
+    if isinstance(target, type) and issubclass(target, tuple):
+        return []
+    try:
+        return list(inspect.signature(target).parameters)
+    except (TypeError, ValueError):  # of a type alias there is none
+        return []
+
+
+def _around(wrap: Callable[[Any], Any]) -> Callable[..., Any]:
+    """Return what wraps not an optimizer but the function that makes one."""
+    return lambda make: lambda *args, **kwargs: wrap(make(*args, **kwargs))
+
+
+def _made_by(factory: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function with the signature of Adam that knows what it wraps."""
+
+    @functools.wraps(optax.adam)
+    def target(*args: Any, **kwargs: Any) -> Any:
+        return factory(optax.adam)(*args, **kwargs)
+
+    target.alone = optax.adam  # type: ignore[attr-defined]
+    return target
 
 
 def peers() -> list[Peer]:

@@ -7,9 +7,11 @@ from typing import Any
 import sklearn.neural_network._stochastic_optimizers as stochastic
 
 from arrayopt import firstorder as rules
-from arrayopt.conformance.adapters import Peer, Row, listed, named, release
+from arrayopt.conformance.adapters import Peer, Row, exported, listed, named, release
+from arrayopt.conformance.adapters.assembly import Assembly, public
 from arrayopt.conformance.adapters.translation import Options
 from arrayopt.conformance.candidate import Arrays, Candidate
+from arrayopt.conformance.scripts.apis import SKLEARN
 
 NAMES = {"learning_rate_init": "lr", "beta_1": "beta1", "beta_2": "beta2", "epsilon": "eps"}
 """Options of scikit-learn -> fields."""
@@ -44,6 +46,9 @@ class Session:
         self.params, self.optimizer = copy.deepcopy(state)
 
 
+ASSEMBLY = Assembly(Session, release("sklearn"), NAMES, dtypes=("float32",), api=lambda options: SKLEARN)
+
+
 def candidate(target: Callable[..., Any], **fixed: Any) -> Candidate:
     """Adapt a class that has scikit-learn's ``update_params(params, grads)``.
 
@@ -54,12 +59,14 @@ def candidate(target: Callable[..., Any], **fixed: Any) -> Candidate:
     **fixed
         Options that are held, under scikit-learn's names.
     """
-    options = Options(target, NAMES, fixed)
+    return ASSEMBLY.candidate(target, named(target, fixed), fixed)
 
-    def make(params: Arrays, **hyper: float) -> Session:
-        return Session(options, params, hyper)
 
-    return Candidate(named(target, fixed), make, options.fields, source=release("sklearn"))
+def exports() -> list[Peer]:
+    """Find the optimizers of scikit-learn: every subclass of their base class."""
+    base = stochastic.BaseOptimizer
+    classes = public(stochastic, lambda x: isinstance(x, type) and issubclass(x, base) and x is not base)
+    return exported(stochastic.__name__, classes, ASSEMBLY)
 
 
 def peers() -> list[Peer]:

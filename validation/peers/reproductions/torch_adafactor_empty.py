@@ -1,16 +1,15 @@
-"""torch.optim.Adafactor divides by zero on a parameter without elements, which the other optimizers step over."""
+"""torch: Adafactor divides by the number of elements, and fails on a parameter that has none; the others take it."""
 
 import sys
 
 import torch
 
-failed = {}
-for cls in (torch.optim.Adam, torch.optim.Adagrad, torch.optim.RMSprop, torch.optim.Adafactor):
-    p = torch.nn.Parameter(torch.zeros(0))
+p = torch.nn.Parameter(torch.zeros(0))
+for cls in (torch.optim.Adam, torch.optim.Adafactor):
     p.grad = torch.zeros(0)
     try:
         cls([p]).step()
+        print(f"{cls.__name__} takes an empty parameter")
     except ZeroDivisionError as error:
-        failed[cls.__name__] = repr(error)
-print(f"torch {torch.__version__}: {failed or 'all run'}")
-sys.exit(bool(failed))
+        print(f"{cls.__name__} on an empty parameter: {error}")
+        sys.exit(1)
