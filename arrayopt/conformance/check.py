@@ -114,19 +114,18 @@ def _subject(candidate: Candidate, reference: Model, seed: int) -> Subject:
 
 
 def _beside_the_rule(causes: list[Cause], candidate: Candidate, match: Model, seed: int) -> list[Cause]:
-    """Return the causes with those as notes that are no fault where the numbers are right.
+    """Return the causes without what the rule itself does, as AdaMax makes NaN of a zero gradient.
 
-    Those are leaves that it refuses, and what the rule itself does, as AdaMax makes NaN of a zero gradient.
+    Leaves that it refuses are no fault where the numbers are right.
     """
-    wrong = {c.kind for c in causes if c.wrong}
-    own: set[str] = set()
-    if wrong:
-        found, _ = examine(_subject(as_candidate(match, candidate.hyper), match, seed), wrong & set(CHECKS))
-        own = {c.kind for c in found if c.wrong}
+    every = [c for c in causes if c.kind != "ignored-option"]  # the probes and `dead_options` know better
+    subject = _subject(as_candidate(match, candidate.hyper), match, seed)
+    own, _ = examine(subject, {c.kind for c in every} & set(CHECKS))
+    faults, traits = {c.kind for c in own if c.wrong}, {c.text for c in own}
     return [
-        dataclasses.replace(c, wrong=c.wrong and c.kind not in own and REFUSED not in c.values)
-        for c in causes
-        if c.kind != "ignored-option"  # the probes and `dead_options` know better
+        dataclasses.replace(c, wrong=c.wrong and REFUSED not in c.values)
+        for c in every
+        if c.text not in traits and not (c.wrong and c.kind in faults)
     ]
 
 

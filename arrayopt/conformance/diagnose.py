@@ -20,7 +20,6 @@ from arrayopt.conformance.probes import EXAGGERATED, accepts
 from arrayopt.conformance.slips import Slip, SlipError, catalogue, one_operation, original, pins, slip_in, slipped
 from arrayopt.core import options
 from arrayopt.core.rule import Rule
-from arrayopt.errors import ArrayOptError
 from arrayopt.firstorder import FAMILIES, RULES, Clip
 from arrayopt.readers.bounded import DOUBLE
 
@@ -133,7 +132,7 @@ class _Case:
                 for unit in units(self.candidate):
                     if agrees(model, self.runs, self.candidate, unit):
                         return model, unit
-            except (SlipError, ArrayOptError, ArithmeticError):  # a slip that leaves no rule, as 1 / (1 - beta**0)
+            except (SlipError, ValueError, ArithmeticError):  # a slip that leaves no rule, as 1 / (1 - beta**0)
                 continue
         return None
 
@@ -168,7 +167,7 @@ def _constant(case: _Case) -> Diagnosis | None:
     """Try constants that belong to the dialect at values that no framework has."""
     for model in _parted(case, 24):
         for name in rule_in(model).constants:
-            if name not in case.candidate.hyper:
+            if name not in case.candidate.hyper and name in numbers(model):
                 found = fit(case.candidate, case.runs, model, [name])
                 if found is not None:
                     return Diagnosis(found.model, [found.model], found.scalar_unit)
@@ -180,7 +179,8 @@ def _parted(case: _Case, most: int) -> list[Model]:
     near: dict[str, Model] = {}
     first = case.runs[0]
     for _, model in case.named.nearest[:200]:
-        hidden = [k for k in rule_in(model).constants if k not in case.candidate.hyper]
+        constants = [k for k in rule_in(model).constants if k in numbers(model)]
+        hidden = [k for k in constants if k not in case.candidate.hyper]
         if hidden:
             placed, _ = set_up(model.replace(**dict.fromkeys(hidden, 0.3)), first.probe, case.candidate.hyper)
             off = distance(first.probe, first.path, trajectory(placed, first.probe))
@@ -198,11 +198,17 @@ def _ignored(case: _Case) -> Diagnosis | None:
     alive = dataclasses.replace(case.candidate, hyper=tuple(k for k in case.candidate.hyper if k not in dead))
     without = {k: 0.0 for k in dead if k == "weight_decay"}
     spaces = [space(case.start.replace(**without), alive.hyper)]
+    if isinstance(case.start, Clip) and "max_norm" in dead:
+        spaces = [space(rule_in(case.start).replace(**without), alive.hyper)]
     named = search(spaces, case.runs, alive)
     if named.equivalent:
         model = named.equivalent[0]
-        fixed = {k: float(value(model, k)) for k in dead if k in options.numbers(type(rule_in(model)))}
+        held = options.numbers(type(rule_in(model)))
+        fixed = {k: float(value(model, k)) for k in dead if k in held}
         model = model.replace(**{k: value(case.start, k) for k in without})
+        if not fixed:  # a limit that is never applied
+            text = f"it computes {told(case.start, model)}, and ignores {', '.join(dead)}"
+            return Diagnosis(model, [model], named.scalar_unit, [Cause("ignored-option", text)])
         return _with(case, model, pins(fixed), named.scalar_unit, fixed)
     for names in subsets(dead, min(len(dead), 3)):
         for _, model in _one_of_each(named.nearest, NEAR):
@@ -316,12 +322,20 @@ def _number(case: _Case) -> Diagnosis | None:
                     assert slip is not None
                     return _because(case, factor.model, slip, factor.scalar_unit, dict(factor.values))
     for model in case.near(4):
-        for several in subsets(free(case.candidate, (), model), 3):
+        for several in subsets(_usual(free(case.candidate, (), model)), 3):
             if len(several) > 1:
                 pair = fit(case.candidate, case.runs, model, several)
                 if pair is not None:
                     return _fit(case, pair, "fitted")
     return None
+
+
+USUAL = ("beta1", "beta2", "rho", "beta", "momentum", "eps", "weight_decay")
+"""Numbers that are fitted several at once; of others one at a time is enough."""
+
+
+def _usual(names: Sequence[str]) -> list[str]:
+    return [k for k in USUAL if k in names]
 
 
 def _hidden(case: _Case, model: Model) -> list[str]:

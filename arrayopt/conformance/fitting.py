@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from arrayopt.conformance.candidate import Candidate
-from arrayopt.conformance.compare import Ran, distance, trajectory
+from arrayopt.conformance.compare import Ran, compare, distance, trajectory
 from arrayopt.conformance.dialects import agrees, units
 from arrayopt.conformance.models import Model, numbers, over, rule_in, set_up, value
 from arrayopt.conformance.slips import pins, scaled, slipped
-from arrayopt.errors import ArrayOptError
+from arrayopt.firstorder import Clip
 
 DECADES = 6
 """How far from its own value a number is looked for."""
@@ -102,7 +102,7 @@ class _Axis:
     @classmethod
     def of(cls, base: Model, name: str, candidate: Candidate, first: Ran) -> "_Axis":
         interval = numbers(base)[name]
-        if interval.high == 1:
+        if interval.high <= 1 + 1e-9:  # the next number after 1 where 1 itself is allowed
             return cls(name, 0.0, 1 - 1e-6, 31, True, 1.0)
         before = set_up(base, first.probe, candidate.hyper)[1][name]
         centre = math.log10(before) if before > 0 else -3.0
@@ -129,13 +129,14 @@ def _fitted(
     made: Callable[[Sequence[float]], Model],
     axes: Sequence[_Axis],
 ) -> Fit | None:
-    first = _beginning(runs[0])
+    shows = (r for r in runs if not r.not_run and not compare(r, base, candidate).agrees)
+    first = _beginning(next(shows, runs[0]), whole=isinstance(base, Clip))
 
     def loss(values: Sequence[float]) -> float:
         try:
             placed, _ = set_up(made(values), first.probe, candidate.hyper)
             return distance(first.probe, trajectory(placed, first.probe), first.path)
-        except (ArrayOptError, ArithmeticError):  # no such rule, as with a decay rate beyond 1
+        except (ValueError, ArithmeticError):  # no such rule, as with a decay rate beyond 1
             return math.inf
 
     values, least = _line(loss, axes[0]) if len(axes) == 1 else _least_squares(candidate, first, base, made, axes, loss)
@@ -147,12 +148,12 @@ def _fitted(
     return None if unit is None else Fit(model, base, dict(zip((a.name for a in axes), values, strict=True)), unit)
 
 
-def _beginning(ran: Ran) -> Ran:
-    """Return a run cut down to its first leaf and five steps, which is enough to fit."""
-    leaf = next(iter(ran.probe.params))
-    gradients = [{leaf: g[leaf]} for g in ran.probe.gradients[:5]]
-    probe = dataclasses.replace(ran.probe, params={leaf: ran.probe.params[leaf]}, gradients=gradients)
-    return Ran(probe, [{leaf: p[leaf]} for p in ran.path[:5]])
+def _beginning(ran: Ran, whole: bool) -> Ran:
+    """Return a run cut down to five steps, and to its first leaf unless a norm of all goes in: enough to fit."""
+    leaves = list(ran.probe.params) if whole else list(ran.probe.params)[:1]
+    gradients = [{k: g[k] for k in leaves} for g in ran.probe.gradients[:5]]
+    probe = dataclasses.replace(ran.probe, params={k: ran.probe.params[k] for k in leaves}, gradients=gradients)
+    return Ran(probe, [{k: p[k] for k in leaves} for p in ran.path[:5]])
 
 
 def _line(loss: Callable[[Sequence[float]], float], axis: _Axis) -> tuple[list[float], float]:
@@ -189,9 +190,14 @@ def _least_squares(
         for x, p0 in zip(p.values(), first.probe.params.values(), strict=True)
     ]
 
+    size = sum(x.size for p in first.path for x in p.values())
+
     def residual(u: np.ndarray) -> np.ndarray:
-        placed, _ = set_up(made([a.value(x) for a, x in zip(axes, u, strict=True)]), first.probe, candidate.hyper)
-        path = trajectory(placed, first.probe)
+        try:
+            placed, _ = set_up(made([a.value(x) for a, x in zip(axes, u, strict=True)]), first.probe, candidate.hyper)
+            path = trajectory(placed, first.probe)
+        except (ValueError, ArithmeticError):
+            return np.full(size, 1e3)
         offs = (e[k] - p[k] for e, p in zip(path, first.path, strict=True) for k in p)
         r = np.concatenate([np.ravel(off) / s for off, s in zip(offs, scale, strict=True)])
         return np.where(np.isfinite(r), r, 1e3)

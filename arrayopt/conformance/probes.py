@@ -45,6 +45,8 @@ class Probe:
         Factors of the learning rate from given steps on; the candidate must offer ``set`` for them.
     pull : float
         What is added to the gradients, times the parameters at that time: the gradient of a quadratic.
+    narrow : str
+        The precision that holds all gradients exactly.
     """
 
     name: str
@@ -55,12 +57,13 @@ class Probe:
     hyper: Mapping[str, float] = field(default_factory=dict)
     rates: Mapping[int, float] = field(default_factory=dict)
     pull: float = 0.0
+    narrow: str = "float32"
 
     def seen(self, gradient: Arrays, params: Arrays) -> Arrays:
-        """Return the gradient at some parameters; all numbers fit float32."""
+        """Return the gradient at some parameters; all numbers fit `narrow`."""
         if not self.pull:
             return gradient
-        return {k: _rounded(g + self.pull * params[k], np.float32) for k, g in gradient.items()}
+        return {k: _rounded(g + self.pull * params[k], dtype_of(self.narrow)) for k, g in gradient.items()}
 
 
 @dataclass(frozen=True)
@@ -90,10 +93,10 @@ def probes_for(reference: Rule, seed: int = 0, single: bool = False, dtype: str 
     shapes = {k: s for k, s in SHAPES.items() if accepts(reference, s)}
     shapes = dict(list(shapes.items())[:1]) if single else shapes
     line = (13,) if accepts(reference, (13,)) else (1, 13)
-    narrow = dtype_of(dtype) if np.dtype(dtype_of(dtype)).itemsize < 4 else np.float32
+    narrow = dtype if np.dtype(dtype_of(dtype)).itemsize < 4 else "float32"
 
     def exact(arrays: Arrays, factor: float = 1.0) -> Arrays:
-        return {k: _rounded(factor * x, narrow) for k, x in arrays.items()}
+        return {k: _rounded(factor * x, dtype_of(narrow)) for k, x in arrays.items()}
 
     def normal(scale: float = 1.0) -> Arrays:
         return exact({k: rng.normal(scale=scale, size=s) for k, s in shapes.items()})
@@ -130,7 +133,7 @@ def probes_for(reference: Rule, seed: int = 0, single: bool = False, dtype: str 
               some(zeros()), [some(g) for g in (first, exact(first, -1.0), zeros(), zeros())], EXAGGERATED),
         Probe("P", "a gradient that pulls towards zero as the parameters move: the same forms, with feedback",
               "as T: an optimizer is a map from gradients to parameters, whoever makes the gradients",
-              some(start), [some(exact(normal(), 0.1)) for _ in range(5)], EXAGGERATED, pull=0.5),
+              some(start), [some(exact(normal(), 0.1)) for _ in range(5)], EXAGGERATED, pull=0.5, narrow=narrow),
         Probe("B", "a burst, then quiet: maxima and decaying maxima, clipping, order of Lion's rates",
               "what a growing gradient would show",
               some(start), [some(g) for g in (exact(first, 10.0), *(exact(normal(), 0.01) for _ in range(5)))],

@@ -6,6 +6,7 @@ in each other's place, reads a stale moment. What it returns is used as any rule
 
 import functools
 import itertools
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from types import SimpleNamespace
@@ -113,7 +114,10 @@ def _class(cls: type[Rule], slip: Slip, order: tuple[str, ...]) -> type[Rule]:
         if slip.edit is not None:
             h = SimpleNamespace(**vars(h) | dict(slip.edit(dict(vars(h)))))
         count = t if slip.count is None else slip.count(t, places.get(leaf.path, 0), max(len(places), 1))
-        derived = dict(cls.scalars(self, h, count, leaf if slip.seen is None else slip.seen(leaf)))
+        derived = dict(cls.scalars(self, h, count, leaf))
+        if slip.seen is not None:  # only numbers go by the other shape: the arrays have their own
+            other = cls.scalars(self, h, count, slip.seen(leaf))
+            derived |= {k: x for k, x in other.items() if isinstance(x, float)}
         every = vars(h) | derived
         if slip.edits_after is not None:
             every |= slip.edits_after(every)
@@ -319,7 +323,8 @@ def _squares_shrink(h: dict[str, Any]) -> Numbers:
 
 
 def _reversed(leaf: Leaf) -> Leaf:
-    return Leaf(leaf.path, leaf.shape[::-1], leaf.dtype)
+    rows, columns = (leaf.shape[0], math.prod(leaf.shape[1:])) if leaf.shape else (1, 1)
+    return Leaf(leaf.path, (columns, rows), leaf.dtype)
 
 
 COUNTS = (

@@ -68,8 +68,8 @@ class Rule(PerLeaf):
     decay_point: Literal["before", "after"] = "before"
 
     presets: ClassVar[Mapping[str, Preset]] = {}
-    constants: ClassVar[Mapping[str, tuple[float, ...]]] = {}
-    """Numbers that belong to the dialect rather than to the caller, with the values met in frameworks."""
+    constants: ClassVar[Mapping[str, tuple[Any, ...]]] = {}
+    """Fields that belong to the dialect rather than to the caller, with the values met in frameworks."""
     inert: ClassVar[Mapping[str, str]] = {}
     """Dialect fields that cannot change any output, with the reason."""
 

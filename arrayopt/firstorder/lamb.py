@@ -87,6 +87,7 @@ class LAMB(Rule):
     max_ratio: float | None = None
     eps_in_ratio: bool = False
 
+    constants: ClassVar[Mapping[str, tuple[Any, ...]]] = {"clamp": (None, 10.0)}
     presets: ClassVar[Mapping[str, Preset]] = {
         "paper": Preset("arXiv 1904.00962, algorithm 2", {}),
         "optax": Preset("optax.lamb 0.2.8", {}),

@@ -247,7 +247,8 @@ def _mean(x: Bounded, axis: Any = None, keepdims: bool = False) -> Bounded:
     over = {"axis": axis, "keepdims": keepdims}
     z = np.asarray(np.mean(x.value, **over))
     wide = x.value.astype(np.float64)
-    local = _accumulated(z, np.mean(wide, **over), np.mean(np.abs(wide), **over), wide.size) + _half(z)
+    size = np.mean(np.abs(wide), **over)
+    local = _accumulated(z, np.mean(wide, **over), size, wide.size) + np.where(size == 0, 0.0, _half(z))
     return _bounded(z, np.mean(x.bound, **over) + local, np.asarray(np.mean(x.low, **over)))
 
 
@@ -361,6 +362,8 @@ class _Namespace:
         """Bound an opaque helper by its own `error`, which is normwise: the same for every element."""
         if not hasattr(helper, "error"):
             raise TraceError(f"the helper {helper.__name__} has no bound of its error; give it the attribute `error`")
+        if _COARSER.get() > 1 and "bfloat16" in static:  # it iterates in the dtype of its argument, which is bfloat16
+            static = {**static, "bfloat16": True}
         x, *rest = args
         numbers = [a.value if isinstance(a, Scalar) else a for a in rest]
         xp, wide = namespace(x.value), x.value.astype(np.float64)

@@ -9,10 +9,24 @@ from collections.abc import Collection
 
 from arrayopt.conformance.candidate import CannotRunError
 from arrayopt.conformance.causes import Cause
-from arrayopt.conformance.consistency import edges, extremes, order, ownership, restore
+from arrayopt.conformance.consistency import (
+    edges,
+    extremes,
+    liveness,
+    metamorphic,
+    order,
+    ownership,
+    paths,
+    precision,
+    restore,
+)
 from arrayopt.conformance.consistency.subject import Check, NotRun, Subject
 
-CHECKS: dict[str, Check] = {c.name: c for topic in (order, ownership, edges, extremes, restore) for c in topic.CHECKS}
+CHECKS: dict[str, Check] = {
+    c.name: c
+    for topic in (order, ownership, edges, extremes, restore, metamorphic, liveness, paths, precision)
+    for c in topic.CHECKS
+}
 """Every check by name, in the order in which they are run."""
 
 

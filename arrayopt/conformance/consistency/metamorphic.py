@@ -12,6 +12,7 @@ from arrayopt.conformance.consistency.contexts import on_leaves, scaled, shipped
 from arrayopt.conformance.consistency.subject import Apart, Check, NotRun, Subject
 
 CURVATURE, DESCENT = 0.1, 50
+"""Of the bowl, and the steps taken in it: no rate that ships is too large for it, nor too small to be seen."""
 
 
 def _sign_flip(subject: Subject) -> Iterator[Cause]:
@@ -105,7 +106,7 @@ def _rate(subject: Subject) -> Iterator[Cause]:
 
 
 def _descends(subject: Subject) -> Iterator[Cause]:
-    target = scaled(subject.gradients[0], 1.0)
+    target = subject.gradients[0]
 
     def towards(p: Arrays) -> Arrays:
         return {k: CURVATURE * (x - target[k]) for k, x in p.items()}
@@ -113,29 +114,29 @@ def _descends(subject: Subject) -> Iterator[Cause]:
     def loss(p: Arrays) -> float:
         return sum(float(np.sum((x - target[k]) ** 2)) for k, x in p.items())
 
-    before, after = loss(subject.params), loss(_descend(subject, towards, {}))
+    before, after = loss(subject.params), loss(_descend(subject, towards))
     if after == before:
         yield Cause("descends", f"in {DESCENT} steps as it ships it does not move", wrong=False)
     elif not after < before:
         text = f"in {DESCENT} steps as it ships it goes up a bowl: from a loss of {before:.6g} to {after:.6g}"
         yield Cause("descends", text)
-    if "weight_decay" in subject.candidate.hyper:
-        start = _norm(subject.params)
-        end = _norm(_descend(subject, lambda p: scaled(p, 0.0), {"weight_decay": 0.1}))
-        if end > start:
-            yield Cause("descends", "with weight decay and zero gradients the parameters grow")
+    if "weight_decay" in subject.candidate.hyper and _decay_pull(subject) > 0:
+        yield Cause("descends", "with weight decay the parameters are larger after three steps than without")
 
 
-def _descend(subject: Subject, gradient: Callable[[Arrays], Arrays], hyper: dict[str, float]) -> Arrays:
-    running = subject.candidate.start(subject.params, {**shipped(subject), **hyper})
+def _decay_pull(subject: Subject) -> float:
+    """Return by how much weight decay moves parameters away from zero, as it ships; negative where it shrinks them."""
+    ships = subject.replace(hyper=shipped(subject), gradients=subject.gradients[:3])
+    plain, decayed = (ships.walk(hyper={"weight_decay": x})[-1] for x in (0.0, 0.1))
+    return float(sum(np.sum((decayed[k] - plain[k]) * p) for k, p in subject.params.items()))
+
+
+def _descend(subject: Subject, gradient: Callable[[Arrays], Arrays]) -> Arrays:
+    running = subject.candidate.start(subject.params, shipped(subject))
     p = subject.params
     for _ in range(DESCENT):
         p, _ = running.step(gradient(p))
     return p
-
-
-def _norm(arrays: Arrays) -> float:
-    return float(sum(np.sum(x * x) for x in arrays.values()))
 
 
 def _moves(path: list[Arrays], start: Arrays) -> list[Arrays]:
@@ -164,21 +165,21 @@ CHECKS = (
         "sign-flip",
         "a missing absolute value, a clip of one side, a number added where the sign counts: with parameters and "
         "gradients of the other sign it must move the other way",
-        "a mistake that is odd, as a wrong factor is; rules that keep parameters positive fail it rightly or not",
+        "a mistake that turns its sign too, as a wrong factor does. A rule that keeps parameters positive fails it",
         _sign_flip,
     ),
     Check(
         "permutation",
         "a row statistic put on columns, elements that are mixed up by a reshape, blocks: permuted rows, columns and "
         "elements must give the permuted result, for rules of whole matrices too",
-        "the wrong axis where rows or columns are only summed, and what is as small as rounding inside; a "
-        "random projection with a fixed seed fails it and may be meant",
+        "the wrong axis where rows or columns are only summed; what rounding inside may explain, and what goes by the "
+        "place of an element on purpose, as random numbers do, is only noted",
         _permutation,
     ),
     Check(
         "descends",
-        "a flipped sign of the step or of the weight decay: the loss of a wide bowl must fall, and "
-        "parameters under weight decay alone must not grow",
+        "a flipped sign of the step or of the weight decay: the loss of a wide bowl must fall, and three steps with "
+        "weight decay must not end farther out than without",
         "every wrong size of a step in the right direction, and a flipped sign that another one hides",
         _descends,
     ),

@@ -56,7 +56,7 @@ def _places(subject: Subject, everywhere: bool) -> Iterator[Place]:
     if everywhere:
         every.append(("a 0-d leaf", joined(subject, {"point": ()}), Subject.walk))
     for where, at, walk in every:
-        with contextlib.suppress(CannotRunError):
+        with contextlib.suppress(CannotRunError, NotRun):
             yield where, at, walk, walk(at)
 
 
@@ -66,6 +66,8 @@ def _departures(said: str, places: list[Place], other: Candidate) -> Iterator[Ca
     for where, at, walk, expected in places:
         try:
             path = walk(at.replace(candidate=other))
+        except NotRun:
+            continue
         except CannotRunError as error:
             yield Cause("code-paths", f"{said} does not run where the plain one does ({where}): {error}")
             return
@@ -99,12 +101,13 @@ def _parted(subject: Subject, path: list[Arrays]) -> bool:
 
 def _with_changed_rate(subject: Subject) -> list[Arrays]:
     running = subject.candidate.start(subject.params, subject.hyper)
-    if not running.can("set"):
-        raise CannotRunError("it offers no set(lr=...)")
     path = []
     for t, g in enumerate(subject.gradients, 1):
         if t == 3:
-            running.set(lr=0.25 * subject.hyper["lr"])
+            try:
+                running.set(lr=0.25 * subject.hyper["lr"])
+            except (AttributeError, CannotRunError) as refusal:  # as where the rate is a schedule
+                raise NotRun("its rate cannot be changed") from refusal
         path.append(running.step(g)[0])
     return path
 

@@ -10,7 +10,7 @@ import numpy as np
 from arrayopt.conformance.candidate import Arrays, CannotRunError, epsilon
 from arrayopt.conformance.causes import Cause
 from arrayopt.conformance.consistency.conditioning import by_place, coarse, perturbed, response
-from arrayopt.conformance.consistency.contexts import on_leaves, quickest, scaled, shipped
+from arrayopt.conformance.consistency.contexts import SLOW, on_leaves, patience, quickest, scaled, shipped
 from arrayopt.conformance.consistency.subject import Check, NotRun, Subject
 
 STORED = 4.0
@@ -173,20 +173,20 @@ def _judged(
 
 
 def _long_run(subject: Subject) -> Iterator[Cause]:
-    ships = shipped(subject)
     at = designed(on_leaves(quickest(subject), {next(iter(subject.params)): (4, 3)}))
     g = at.gradients[0]
     growing = [scaled(g, 0.25 * (-1.0) ** t * GROWTH**t) for t in range(STEPS)]
-    at = at.replace(params=scaled(at.params, 0.0), gradients=growing, hyper=ships)
-    path = at.walk()
-    if not all(np.isfinite(x).all() for p in path for x in p.values()):
+    at = at.replace(gradients=growing, hyper=shipped(subject))
+    zero = at.replace(params=scaled(at.params, 0.0))
+    after = patience(STEPS * SLOW)
+    paths = {"float32": at.walk(after=after), "bfloat16": zero.walk()}
+    if not all(np.isfinite(x).all() for path in paths.values() for p in path for x in p.values()):
         yield Cause("long-run", f"in {STEPS} steps as it ships it does not stay finite")
         return
-    if not _late(path).any():
-        return  # it has stopped
     for dtype in _wide(at):
+        s, path = zero if dtype == "bfloat16" else at, paths[dtype]  # bfloat16 would round small steps away
         try:
-            low = at.walk(dtypes=dict.fromkeys(at.params, dtype))
+            low = s.walk(dtypes=dict.fromkeys(s.params, dtype))
         except CannotRunError:  # which is told by "dtypes"
             continue
         if not all(np.isfinite(x).all() for p in low for x in p.values()):
@@ -194,7 +194,7 @@ def _long_run(subject: Subject) -> Iterator[Cause]:
             continue
         off = _drift(path, low, dtype)
         noted, wrong = DRIFTED[dtype]
-        if off > noted and _drift(path, at.walk(perturbed(at, epsilon(dtype) / 2).gradients), dtype) < off / 4:
+        if off > noted and _drift(path, perturbed(s, epsilon(dtype) / 2).walk(), dtype) < off / 4:
             text = (
                 f"in {dtype} as it ships the last of {STEPS} steps are off by {off:.2g}: a step count, or another "
                 "number, is kept in too little precision"
@@ -206,7 +206,8 @@ def _drift(path: list[Arrays], other: list[Arrays], dtype: str) -> float:
     """Return by what part the last moves of two runs differ, beyond the storage of the two ends of a move."""
     size = max(float(np.max(np.abs(x))) for p in path[-LATE:] for x in p.values())
     off = float(np.max(np.abs(_late(other) - _late(path)))) - epsilon(dtype) * size
-    return off / float(np.max(np.abs(_late(path))))
+    moved = float(np.max(np.abs(_late(path))))
+    return off / moved if moved > 0 else 0.0
 
 
 def _late(path: list[Arrays]) -> np.ndarray:

@@ -83,8 +83,10 @@ def test_traits_of_rules_are_noted(rule, translation, degree):
 
 
 def test_the_response_to_rounding_is_measured():
-    """It is that of the step: one of a linear rule, and none of a sign."""
-    assert response(Subject.of(port(ports_meta.Descent)), 2.0**-20) == pytest.approx(2.0**-20, rel=0.5)
+    """A linear rule answers as it is asked, and a sign not at all."""
+    subject = Subject.of(port(ports_meta.Descent))
+    assert 0.5 < response(subject, 2.0**-20) * 2**20 < 2
+    assert response(subject, 2.0**-20) == pytest.approx(64 * response(subject, 2.0**-26), rel=1e-4)
     sign = dataclasses.replace(following(Lion()), hyper=("lr",))
     assert response(Subject.of(sign), 2.0**-20) < 1e-12
 

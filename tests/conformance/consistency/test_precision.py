@@ -35,8 +35,7 @@ def test_a_mistake_is_caught(check, candidate):
 
 @pytest.mark.parametrize(("check", "candidate"), cases(NOTED))
 def test_what_is_no_mistake_is_noted(check, candidate):
-    (found,) = causes(check, candidate)
-    assert (found.kind, found.wrong) == (check, False)
+    assert {(c.kind, c.wrong) for c in causes(check, candidate)} == {(check, False)}
 
 
 @pytest.mark.parametrize("check", CHECKS)
@@ -114,7 +113,7 @@ class Explodes(Descent):
     def direction(self, k, g):
         self.t += 1
         with np.errstate(all="ignore"):
-            return g * np.exp2(float(self.t))
+            return g * np.exp2(2.0 * self.t)
 
 
 def test_a_long_run_that_overflows_is_wrong_in_any_precision():
