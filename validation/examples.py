@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from arrayopt import cli
+from arrayopt.cli import checking
+from arrayopt.cli.tables import table
 from arrayopt.conformance import Report
 from arrayopt.conformance.adapters import Peer, every_peer
 from arrayopt.conformance.dialects import changes
@@ -66,18 +67,23 @@ def main(arguments: Sequence[str] | None = None, folder: Path = CANDIDATES) -> i
     for path in paths:
         candidate, reference, note = load(str(path))
         jobs.append((Peer(path.name, candidate, reference), note))
-    reports = cli.run(jobs)
+    reports = checking.run(jobs)
     of_peers, of_examples = reports[: len(found)], reports[len(found) :]
     kept = [as_written(r, *w) for r, w in zip(of_examples, written, strict=True)]
 
     if of_peers:
-        cli.show(of_peers, whole=False)
+        checking.show(of_peers, whole=False)
         print()
     rows = [
         (r.candidate, type(r.reference).__name__, r.verdict, "yes" if ok else f"NO: {_said(*w)}", r.summary())
         for r, w, ok in zip(of_examples, written, kept, strict=True)
     ]
-    cli.table(("example", "rule", "verdict", "as written", "what it computes, or where it departs"), rows, colour=2)
+    table(
+        ("example", "rule", "verdict", "as written", "what it computes, or where it departs"),
+        rows,
+        colour=2,
+        colours=checking.COLOURS,
+    )
     failed = [r.candidate for r in of_peers if r.verdict == "cannot-run"]
     for framework, why in broken.items():
         print(f"{framework} cannot be adapted: {why}")

@@ -119,7 +119,7 @@ def _beside_the_rule(causes: list[Cause], candidate: Candidate, match: Model, se
     Leaves that it refuses are no fault where the numbers are right.
     """
     every = [c for c in causes if c.kind != "ignored-option"]  # the probes and `dead_options` know better
-    subject = _subject(as_candidate(match, candidate.hyper), match, seed)
+    subject = _subject(as_candidate(match, candidate.hyper, candidate.dtype), match, seed)
     own, _ = examine(subject, {c.kind for c in every} & set(CHECKS))
     faults, traits = {c.kind for c in own if c.wrong}, {c.text for c in own}
     return [

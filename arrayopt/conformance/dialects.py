@@ -21,7 +21,7 @@ COARSE = 1e-2
 
 CLEAR = 100.0
 """How many times farther a dialect must be in the first probe not to be looked at in all."""
-HALF = 2.0**-9
+HALF = 2.0**-8
 """Unit roundoff of bfloat16."""
 LIMIT = 4000
 """Number of dialects up to which a space is searched whole."""

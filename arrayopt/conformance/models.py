@@ -82,14 +82,14 @@ def set_up(model: Model, probe: Probe, declared: tuple[str, ...]) -> tuple[Model
     return model, hyper
 
 
-def as_candidate(model: Model, declared: tuple[str, ...]) -> Candidate:
+def as_candidate(model: Model, declared: tuple[str, ...], dtype: str = "float64") -> Candidate:
     """Return a model as a candidate that takes the hyper-parameters `declared`, where the model has them."""
     hyper = tuple(k for k in declared if k in numbers(model))
 
     def make(params: Arrays, **given: float) -> _Stepping:
         return _Stepping(model.replace(**given), params)
 
-    return Candidate(type(rule_in(model)).__name__, make, hyper, missing=False)
+    return Candidate(type(rule_in(model)).__name__, make, hyper, dtype)
 
 
 class _Stepping:

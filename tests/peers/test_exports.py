@@ -116,7 +116,7 @@ def test_every_optimizer_declares_the_numbers_of_its_signature_with_their_defaul
         "optax": ("yogi", {"beta1": 0.9, "beta2": 0.999, "eps": 1e-3}),
         "keras": ("Lion", {"lr": 0.001, "beta1": 0.9, "beta2": 0.99}),
         "mlx": ("RMSprop", {"alpha": 0.99, "eps": 1e-8}),
-        "sklearn": ("SGDOptimizer", {"lr": 0.1, "momentum": 0.9, "power_t": 0.5}),
+        "sklearn": ("SGDOptimizer", {"lr": 0.1, "momentum": 0.9}),
         "autograd": ("rmsprop", {"lr": 0.1, "gamma": 0.9, "eps": 1e-8}),
         "tinygrad": ("LARS", {"lr": 0.001, "momentum": 0.9, "weight_decay": 1e-4, "tcoef": 0.001}),
         "pytorch_optimizer": (

@@ -158,12 +158,14 @@ class Constant(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
 class Scheduled(Session):
     """Gives the optimizer a schedule."""
 
-    rate = Constant
+    def rate(self, lr: float) -> Constant:
+        """Return the schedule."""
+        self.schedule = Constant(lr)
+        return self.schedule
 
     def set(self, **hyper: float) -> None:
         """Change hyper-parameters; the rate is that of the schedule."""
-        if "lr" in hyper:
-            self.optimizer._learning_rate.rate = hyper["lr"]
+        self.schedule.rate = hyper.get("lr", self.schedule.rate)
         super().set(**{k: x for k, x in hyper.items() if k != "lr"})
 
 

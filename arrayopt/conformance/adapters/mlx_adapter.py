@@ -39,14 +39,14 @@ class Session:
     def __init__(self, options: Options, params: Arrays, hyper: Mapping[str, float]) -> None:
         self.options, self.hyper = options, dict(hyper)
         with mx.stream(mx.cpu):
-            self.params = {"leaves": {k: mx.array(p) for k, p in params.items()}}
+            self.params = {"leaves": {k: _mlx(p) for k, p in params.items()}}
             self.optimizer = options.make(hyper, instead=self.rate)
             self.optimizer.init(self.params)
 
     def step(self, grads: Arrays) -> Arrays:
         """Take a step; leaves without a gradient stay as they are."""
         with mx.stream(mx.cpu):
-            moved = self.update({"leaves": {k: mx.array(g) for k, g in grads.items()}})
+            moved = self.update({"leaves": {k: _mlx(g) for k, g in grads.items()}})
             self.params = {"leaves": {**self.params["leaves"], **moved["leaves"]}}
             mx.eval(self.params, self.optimizer.state)
             return {k: _array(p) for k, p in self.params["leaves"].items()}
@@ -94,9 +94,17 @@ class Compiled(Session):
 
 
 class Scheduled(Session):
-    """Gives the optimizer a schedule that is constant."""
+    """Gives the optimizer a schedule that is constant until it is told otherwise."""
 
-    rate = staticmethod(lambda lr: lambda step: mx.array(lr, dtype=mx.float32))
+    def rate(self, lr: float) -> Callable[[Any], Any]:
+        """Return the schedule."""
+        self.current = lr
+        return lambda step: mx.array(self.current, dtype=mx.float32)
+
+    def set(self, **hyper: float) -> None:
+        """Change hyper-parameters; the rate is that of the schedule."""
+        self.current = hyper.get("lr", self.current)
+        super().set(**{k: x for k, x in hyper.items() if k != "lr"})
 
 
 WAYS = {
@@ -119,6 +127,11 @@ ASSEMBLY = Assembly(
 def _copied(tree: Any) -> Any:
     with mx.stream(mx.cpu):
         return tree_map(mx.array, tree)
+
+
+def _mlx(array: np.ndarray) -> Any:
+    """Return an array of mlx in the same precision; by itself mlx makes float32 of float64."""
+    return mx.array(array, dtype=getattr(mx, array.dtype.name))
 
 
 def _array(x: Any) -> np.ndarray:

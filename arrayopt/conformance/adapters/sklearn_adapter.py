@@ -46,7 +46,10 @@ class Session:
         self.params, self.optimizer = copy.deepcopy(state)
 
 
-ASSEMBLY = Assembly(Session, release("sklearn"), NAMES, dtypes=("float32",), api=lambda options: SKLEARN)
+# power_t is read between epochs, not in a step
+ASSEMBLY = Assembly(
+    Session, release("sklearn"), NAMES, dtypes=("float32",), inert=("power_t",), api=lambda options: SKLEARN
+)
 
 
 def candidate(target: Callable[..., Any], **fixed: Any) -> Candidate:

@@ -56,13 +56,6 @@ def adagrad_float32_inside(h: Numbers, s: Kept, g: Array, p: Array) -> Array:
     return p - (h.lr * g / (np.sqrt(s.sum) + h.eps)).astype(float)
 
 
-@by_leaf("other", Adagrad(), lr=0.1, eps=1e-10)
-def adagrad_norm(h: Numbers, s: Kept, g: Array, p: Array) -> Array:
-    """Keep one sum for a whole leaf, as AdaGrad-Norm."""
-    s.sum = s.sum + np.sum(g * g)
-    return p - h.lr * g / (np.sqrt(s.sum) + h.eps)
-
-
 # --- RMSProp --------------------------------------------------------------------------------------
 
 

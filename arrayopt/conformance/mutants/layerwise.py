@@ -173,13 +173,3 @@ def adafactor_no_row_mean(h: Numbers, s: Kept, g: Array, p: Array) -> Array:
 def adafactor_without_clipping(h: Numbers, s: Kept, g: Array, p: Array) -> Array:
     """Take a threshold, and clip no update."""
     return adafactor(h, s, g, p, d=float("inf"))
-
-
-@by_leaf("correct", Adafactor(), lr=0.01)
-def adafactor_mean_of_columns(h: Numbers, s: Kept, g: Array, p: Array) -> Array:
-    """Divide by the mean of the columns, which is that of the rows."""
-    v = factored(s, g**2 + 1e-30, s.t**-0.8)
-    if g.ndim > 1:
-        v = s.columns / s.columns.mean(-1, keepdims=True) * s.rows
-    u = g / np.sqrt(v)
-    return p - min(h.lr, s.t**-0.5) * max(1e-3, rms(p)) * u / max(1.0, rms(u))

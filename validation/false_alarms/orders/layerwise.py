@@ -97,18 +97,21 @@ def _scale(h, t, p):
     return min(h.lr, t**-0.5) * np.maximum(h.eps2, np.sqrt(np.mean(p**2)))
 
 
-def adafactor_one_root(h, t, g, p, s):
-    """The quotient of the means under one root; lerps; the decay as a factor."""
+def adafactor_two_quotients(h, t, g, p, s):
+    """The gradient over the root of its row, over that of its column; lerps; the decay as a factor.
+
+    Under one root, r c / mean(r) is 0 in float32 where a row and a column are zero: `check` finds the NaN.
+    """
     taken = 1 - min(1 - t**-h.beta2_power, h.beta2_max)
     square = g * g + h.eps1
     if p.ndim < 2:
         s["v"] += taken * (square - s["v"])
-        v = s["v"]
+        u = g / np.sqrt(s["v"])
     else:
         s["r"] += taken * (np.mean(square, axis=-1, keepdims=True) - s["r"])
         s["c"] += taken * (np.mean(square, axis=-2, keepdims=True) - s["c"])
-        v = (s["r"] / np.mean(s["r"], axis=-2, keepdims=True)) * s["c"]
-    d = _moved(h, _scale(h, t, p), _clipped(h, g / np.sqrt(v)), s)
+        u = g / np.sqrt(s["r"] / np.mean(s["r"], axis=-2, keepdims=True)) / np.sqrt(s["c"])
+    d = _moved(h, _scale(h, t, p), _clipped(h, u), s)
     return p * (1 - h.lr * h.weight_decay) - d
 
 
@@ -141,5 +144,8 @@ ORDERS = {
         Order("norms", lamb_norms, zeros("m", "v")),
         Order("direction first", lamb_direction_first, zeros("m", "v")),
     ),
-    "Adafactor": (Order("one root", adafactor_one_root, _factored), Order("factors", adafactor_factors, _factored)),
+    "Adafactor": (
+        Order("two quotients", adafactor_two_quotients, _factored),
+        Order("factors", adafactor_factors, _factored),
+    ),
 }

@@ -91,6 +91,8 @@ def muon_by_svd(h, s, g, p):
     """Orthogonalise exactly, without Nesterov's look ahead, with Dion's scale."""
 
     def exact(x):
+        if not np.isfinite(x).all():
+            return x * np.nan  # LAPACK does not come back from an infinity
         left, values, right = np.linalg.svd(x, full_matrices=False)
         return (left * (values > 1e-14 * values.max())) @ right
 
@@ -212,3 +214,13 @@ class clip_sum_of_norms(Session):
 
     def _moved(self, h, s, g, p):
         return p - h.lr * quotient(h, s, g)
+
+
+@by_leaf("correct", Adafactor(), lr=0.01)
+def adafactor_mean_of_columns(h, s, g, p):
+    """Divide by the mean of the columns, which is that of the rows."""
+    v = factored(s, g**2 + 1e-30, s.t**-0.8)
+    if g.ndim > 1:
+        v = s.columns / s.columns.mean(-1, keepdims=True) * s.rows
+    u = g / np.sqrt(v)
+    return p - min(h.lr, s.t**-0.5) * max(1e-3, rms(p)) * u / max(1.0, rms(u))
