@@ -6,7 +6,7 @@ import textwrap
 import numpy as np
 import pytest
 
-from validation.peers import findings, results, table
+from validation.peers import confirming, findings, results, table
 from validation.peers.findings import Finding
 from validation.peers.jobs import Job, jobs
 from validation.peers.runner import Limits, Run, run
@@ -172,7 +172,7 @@ def test_a_finding_is_listed_if_its_check_failed_and_its_script_shows_it(ran, sc
         Finding("fake on a", "fake.Descent", "gradient-overwritten", said, "shows.py"),
         Finding("elsewhere", "fake.Descent", "gradient-overwritten", said, "shows.py"),
     ]
-    confirmed, unconfirmed, stale = findings.sorted_out(peers, known, folder=scripts)
+    confirmed, unconfirmed, stale = confirming.sorted_out(peers, known, folder=scripts)
     (one,) = confirmed
     assert one == {
         "peer": "fake on a", "version": "fake 1.0", "optimizer": "fake.Spoiling", "what": said,
@@ -186,7 +186,7 @@ def test_a_finding_is_listed_if_its_check_failed_and_its_script_shows_it(ran, sc
 def test_a_finding_that_is_not_shown_again_is_stale_and_unconfirmed(ran, scripts, script):
     peers = {"fake on a": results.merged(ran[:1], {})["fake on a"]}
     known = [Finding("fake on a", "fake.Spoiling", "gradient-overwritten", "spoils", f"{script}.py")]
-    confirmed, unconfirmed, stale = findings.sorted_out(peers, known, folder=scripts)
+    confirmed, unconfirmed, stale = confirming.sorted_out(peers, known, folder=scripts)
     assert confirmed == []
     assert f"{script}.py does not show it" in stale[0]
     assert ("fake.Spoiling", "gradient-overwritten") in {(u["optimizer"], u["probe"]) for u in unconfirmed}

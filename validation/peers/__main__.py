@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from validation.peers import findings, results, table
+from validation.peers import confirming, results, table
 from validation.peers.jobs import ROOT, jobs, stamp
 from validation.peers.runner import Limits, Progress, Run, run
 
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"\ninterrupted; what was done is kept in {folder}, and the same command goes on from there")
         return 130
     peers = results.merged(runs, results.read(options.json))
-    confirmed, unconfirmed, stale = findings.sorted_out(peers, env={job.name: job.env for job in jobs()})
+    confirmed, unconfirmed, stale = confirming.sorted_out(peers, env={job.name: job.env for job in jobs()})
     results.write(options.json, peers, confirmed, unconfirmed)
     options.table.parent.mkdir(parents=True, exist_ok=True)
     options.table.write_text(table.page(json.loads(options.json.read_text(encoding="utf-8"))), encoding="utf-8")

@@ -4,16 +4,10 @@ A finding contradicts the peer's documentation, its own other code path, or itse
 documents is none. It is listed in a run only if its check failed in that run and its script shows it again.
 """
 
-import os
-import subprocess
-import sys
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 REPRODUCTIONS = Path(__file__).resolve().parent / "reproductions"
-SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -25,7 +19,7 @@ class Finding:
     peer : str
         The name of the job.
     optimizer : str
-        The name of the optimizer, as exported.
+        The name of the optimizer, as exported or as held against a rule.
     probe : str
         The check that finds it, or the kind of the cause where it is held against a rule.
     what : str
@@ -42,86 +36,36 @@ class Finding:
     reproduction: str
 
 
-OVERWRITES = "step() computes in place on p.grad, so that what reads it afterwards reads something else"
+def each(peer: str, names: str, probe: str, what: str, script: str) -> tuple[Finding, ...]:
+    """Return one finding for each optimizer in `names`, with spaces between; the script is told which."""
+    module = {"optax": "optax.contrib", "torch": "torch.optim", "tinygrad": "tinygrad.nn.optim"}.get(peer, peer)
+    return tuple(Finding(peer, f"{module}.{name}", probe, what, f"{script}.py {name}") for name in names.split())
+
+
+def on_backends(optimizer: str, probe: str, what: str, script: str) -> tuple[Finding, ...]:
+    """Return the finding for keras on both of its backends."""
+    return tuple(
+        Finding(f"keras on {backend}", f"keras.optimizers.{optimizer}", probe, what, f"{script}.py")
+        for backend in ("jax", "torch")
+    )
+
+
 FINDINGS: tuple[Finding, ...] = (
-    Finding(
-        "keras on torch",
-        "keras.optimizers.ScheduleFreeAdamW",
+    *each(
+        "torch",
+        "SGD Adam AdamW Adagrad",
         "code-paths",
-        "on torch, apply and stateless_apply differ: apply takes the momentum before the step for a copy and gets the "
-        "tensor that it then updates in place",
-        "keras_schedule_free_torch.py",
-    ),
-    *(
-        Finding(
-            peer,
-            "keras.optimizers.Adam",
-            "dtypes",
-            "a bfloat16 variable does not move at the default beta_2: the bias corrections are computed in bfloat16, "
-            "where 0.999 is 1 and 1 - beta_2**t is 0",
-            "keras_adam_bfloat16.py",
-        )
-        for peer in ("keras on jax", "keras on torch")
-    ),
-    *(
-        Finding(
-            "pytorch_optimizer",
-            f"pytorch_optimizer.{name}",
-            "code-paths",
-            f"maximize=True along -g is not minimizing along g: {what}",
-            f"pytorch_optimizer_maximize.py {name}",
-        )
-        for name, what in {
-            "Adan": "the previous gradient starts with the sign of the one that is given",
-            "DAdaptAdan": "the previous gradient starts with the sign of the one that is given",
-            "Shampoo": "the momentum buffer starts with the sign of the gradient that is given",
-        }.items()
-    ),
-    *(
-        Finding(
-            "pytorch_optimizer",
-            f"pytorch_optimizer.{name}",
-            "layout",
-            "step() raises where a gradient is not contiguous in memory, as that of a transposed weight",
-            f"pytorch_optimizer_strides.py {name}",
-        )
-        for name in ("AdamP", "SGDP")
-    ),
-    *(
-        Finding(
-            "pytorch_optimizer",
-            f"pytorch_optimizer.{name}",
-            "gradient-overwritten",
-            OVERWRITES,
-            f"pytorch_optimizer_overwrites.py {name}",
-        )
-        for name in ("AdaDelta", "AdaMax", "Muon", "Shampoo")
+        "fused=True on the CPU reads a gradient with other strides than its parameter in the order of its memory: "
+        "wrong numbers and no error",
+        "torch_fused_strides",
     ),
     Finding(
-        "pytorch_optimizer",
-        "pytorch_optimizer.RAdam(weight_decouple=False)",
-        "ignored-option",
-        "weight_decay does nothing with weight_decouple=False, which is documented to be L2 regularization",
-        "pytorch_optimizer_radam_decay.py",
-    ),
-    Finding(
-        "schedulefree",
-        "schedulefree.RAdamScheduleFree",
-        "code-paths",
-        "lr given as a tensor, which the signature allows, makes the first step NaN: 0 / 0 raises no ZeroDivisionError "
-        "on tensors",
-        "schedulefree_tensor_rate.py",
-    ),
-    *(
-        Finding(
-            "tinygrad",
-            f"tinygrad.nn.optim.{name}",
-            "code-paths",
-            "fused=True gives another result: the trust ratio is one of all parameters, which are joined, and not one "
-            "of each",
-            f"tinygrad_fused.py {name}",
-        )
-        for name in ("LAMB", "LARS")
+        "torch",
+        "torch.optim.SGD",
+        "missing-gradient",
+        "with momentum and fused=True it fails where a parameter gets its first gradient in a later step; with "
+        "fused=False it runs",
+        "torch_fused_sgd_late.py",
     ),
     Finding(
         "torch",
@@ -137,81 +81,114 @@ FINDINGS: tuple[Finding, ...] = (
         "a run that is saved and loaded goes on elsewhere: mu_product is in float32 and becomes float64 when loaded",
         "torch_nadam_restore.py",
     ),
+    *each(
+        "optax",
+        "prodigy dadapt_adamw",
+        "zero-gradient",
+        "a first gradient of zero makes the parameters NaN for ever: 0 / 0 in the estimate of the distance",
+        "optax_zero_gradient",
+    ),
+    Finding(
+        "optax",
+        "optax.sm3",
+        "zero-d",
+        "a 0-d parameter raises IndexError; it is documented for tensors of arbitrary dimensions",
+        "optax_sm3_scalar.py",
+    ),
+    *on_backends(
+        "Adam",
+        "dtypes",
+        "a bfloat16 variable does not move at the default beta_2: the bias corrections are computed in bfloat16, where "
+        "0.999 is 1 and 1 - beta_2**t is 0",
+        "keras_adam_bfloat16",
+    ),
+    *on_backends(
+        "Adafactor",
+        "zero-gradient",
+        "a gradient with a row and a column of zeros, as of a dead unit and a dead input, makes the whole variable "
+        "NaN: epsilon_1 squared is 0 in float32",
+        "keras_adafactor_zeros",
+    ),
+    Finding(
+        "keras on torch",
+        "keras.optimizers.Adam",
+        "mixed-dtypes",
+        "all variables are updated in the dtype of the first: how one moves depends on what stands before it, and does "
+        "not on jax",
+        "keras_torch_mixed_dtypes.py",
+    ),
+    Finding(
+        "keras on torch",
+        "keras.optimizers.ScheduleFreeAdamW",
+        "code-paths",
+        "apply and stateless_apply differ: apply takes the momentum before the step for a copy and gets the tensor "
+        "that it then updates in place",
+        "keras_schedule_free_torch.py",
+    ),
+    *each(
+        "tinygrad",
+        "LAMB LARS",
+        "code-paths",
+        "fused=True gives another result: the trust ratio is one of all parameters, which are joined, and not one of "
+        "each",
+        "tinygrad_fused",
+    ),
+    *each(
+        "tinygrad",
+        "SGD Adam AdamW LAMB LARS",
+        "zero-d",
+        "a 0-d parameter raises ValueError, as the learning rate is an array of one axis",
+        "tinygrad_scalar",
+    ),
+    *each(
+        "pytorch_optimizer",
+        "Adan DAdaptAdan Shampoo",
+        "code-paths",
+        "maximize=True along -g is not minimizing along g: the first buffer is filled with the gradient before its "
+        "sign is turned",
+        "pytorch_optimizer_maximize",
+    ),
+    *each(
+        "pytorch_optimizer",
+        "AdamP SGDP SWATS",
+        "layout",
+        "step() raises where a gradient is not contiguous in memory, as that of a channels_last convolution",
+        "pytorch_optimizer_channels_last",
+    ),
+    *each(
+        "pytorch_optimizer",
+        "AdaDelta AdaMax LARS Muon Shampoo",
+        "gradient-overwritten",
+        "step() computes in place on p.grad, so that what reads it afterwards reads something else",
+        "pytorch_optimizer_overwrites",
+    ),
+    Finding(
+        "pytorch_optimizer",
+        "pytorch_optimizer.RAdam(weight_decouple=False)",
+        "ignored-option",
+        "weight_decay does nothing with weight_decouple=False, which is documented to be L2 regularization",
+        "pytorch_optimizer_radam_decay.py",
+    ),
+    *each(
+        "schedulefree",
+        "AdamWScheduleFree AdamWScheduleFreePaper RAdamScheduleFree SGDScheduleFree SGDScheduleFreeReference",
+        "gradient-overwritten",
+        "step() computes in place on p.grad; AdamWScheduleFreeReference leaves it as it is",
+        "schedulefree_gradients",
+    ),
+    Finding(
+        "schedulefree",
+        "schedulefree.RAdamScheduleFree",
+        "code-paths",
+        "lr given as a tensor, which the signature allows, makes the first step NaN: 0 / 0 raises no ZeroDivisionError "
+        "on tensors",
+        "schedulefree_tensor_rate.py",
+    ),
+    Finding(
+        "schedulefree",
+        "schedulefree.ScheduleFreeWrapper",
+        "zero-d",
+        "a 0-d parameter raises RuntimeError, as two tensors are swapped as bytes; the other optimizers take it",
+        "schedulefree_wrapper_scalar.py",
+    ),
 )
-
-
-def reproduce(command: str, env: Mapping[str, str], folder: Path = REPRODUCTIONS) -> tuple[bool, str]:
-    """Run a script; tell whether it shows the departure, and what it printed."""
-    name, *arguments = command.split()
-    try:
-        done = subprocess.run(
-            [sys.executable, str(folder / name), *arguments],
-            env={**os.environ, **env},
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return False, f"took more than {SECONDS:.0f} s"
-    return done.returncode == 1 and "Traceback" not in done.stderr, (done.stdout or done.stderr).strip()
-
-
-def sorted_out(
-    peers: Mapping[str, Any],
-    findings: Iterable[Finding] = FINDINGS,
-    env: Mapping[str, Mapping[str, str]] | None = None,
-    folder: Path = REPRODUCTIONS,
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[str]]:
-    """Part what failed in a run into findings and what is not confirmed.
-
-    Parameters
-    ----------
-    peers : dict
-        The results of a run by job.
-    findings : iterable of Finding
-        What was confirmed by hand.
-    env : dict of dict
-        The environment of each job.
-    folder : Path
-        Where the reproductions are.
-
-    Returns
-    -------
-    confirmed, unconfirmed : list of dict
-        ``{peer, version, optimizer, what, probe, reproduction}`` each, without the last where it is not confirmed.
-    stale : list of str
-        Findings whose check did not fail, or whose script does not show them; those of peers that did not run are not
-        among them.
-    """
-    tripped = {(t["peer"], t["optimizer"], t["probe"]): t for t in failures(peers)}
-    confirmed, stale, shown = [], [], {}
-    for f in sorted(findings, key=lambda f: (f.peer, f.optimizer, f.probe)):
-        if f.peer not in peers:
-            continue
-        key = (f.peer, f.optimizer, f.probe)
-        if key not in tripped:
-            stale.append(f"{f.peer} {f.optimizer}: the check {f.probe} does not fail")
-            continue
-        run = (f.reproduction, f.peer)
-        if run not in shown:
-            shown[run] = reproduce(f.reproduction, (env or {}).get(f.peer, {}), folder)
-        there, printed = shown[run]
-        if not there:
-            stale.append(f"{f.peer} {f.optimizer}: {f.reproduction} does not show it: {printed}")
-            continue
-        confirmed.append({**tripped.pop(key), "what": f.what, "reproduction": f"reproductions/{f.reproduction}"})
-    return confirmed, list(tripped.values()), stale
-
-
-def failures(peers: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return every check that failed and every wrong cause, as candidates for findings."""
-    found = []
-    for peer, result in peers.items():
-        for one in [*result["exports"], *result["rules"]]:
-            wrong = {c["kind"]: c["text"] for c in reversed(one.get("causes", [])) if c["wrong"]}
-            found += [
-                {"peer": peer, "version": result["version"], "optimizer": one["name"], "what": text, "probe": kind}
-                for kind, text in reversed(wrong.items())
-            ]
-    return found

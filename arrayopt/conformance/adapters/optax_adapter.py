@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import functools
 import inspect
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +16,7 @@ import optax.contrib
 from arrayopt import firstorder as rules
 from arrayopt.conformance.adapters import Peer, Row, exported, listed, named, release
 from arrayopt.conformance.adapters.assembly import Assembly, Way, public
+from arrayopt.conformance.adapters.optax_wrappers_adapter import around_adam
 from arrayopt.conformance.adapters.translation import Options
 from arrayopt.conformance.candidate import Arrays, Candidate
 from arrayopt.conformance.scripts.apis import OPTAX
@@ -54,38 +54,6 @@ REQUIRED: Mapping[str, Mapping[str, Any]] = {
     "schedule_free": {"base_optimizer": optax.sgd(0.1)},
 }
 """Options without which an optimizer cannot be made."""
-
-
-def _in_two_parts(inner: Any) -> Any:
-    """Accumulate every gradient from two equal parts, whose mean it is."""
-    steps = optax.MultiSteps(inner, 2)
-
-    def update(grads: Any, state: Any, params: Any) -> Any:
-        _, state = steps.update(grads, state, params)
-        return steps.update(grads, state, params)
-
-    return optax.GradientTransformation(steps.init, update)
-
-
-TRANSPARENT: Mapping[str, Callable[[Any], Any]] = {
-    "MultiSteps": _in_two_parts,
-    "apply_if_finite": lambda inner: optax.apply_if_finite(inner, 5),
-    "conditionally_mask": lambda inner: optax.conditionally_mask(inner, lambda step: True),
-    "conditionally_transform": lambda inner: optax.conditionally_transform(inner, lambda step: True),
-    "flatten": optax.flatten,
-    "masked": lambda inner: optax.masked(inner, True),
-    "multi_transform": lambda inner: optax.multi_transform({"all": inner}, "all"),
-    "partition": lambda inner: optax.partition({"all": inner}, "all"),
-    "selective_transform": lambda inner: optax.selective_transform(inner, freeze_mask=False),
-    "split_real_and_imaginary": optax.contrib.split_real_and_imaginary,
-    "with_extra_args_support": optax.with_extra_args_support,
-}
-"""Wrappers with arguments at which they must compute what the wrapped optimizer computes alone."""
-FACTORIES: Mapping[str, Callable[..., Any]] = {
-    "inject_hyperparams": optax.inject_hyperparams,
-    "inject_stateful_hyperparams": optax.inject_stateful_hyperparams,
-}
-"""Those that are given the function that makes the optimizer."""
 
 
 @contextlib.contextmanager
@@ -259,11 +227,7 @@ def found(module: Any) -> dict[str, Callable[..., Any]]:
         first = _arguments(target)
         if not (set(RATES) & set(first) or (first[:1] and first[0] in INNER)) or name.startswith("scale_by_"):
             continue
-        targets[name] = target
-        if name in TRANSPARENT:
-            targets[name] = _made_by(_around(TRANSPARENT[name]))
-        elif name in FACTORIES:
-            targets[name] = _made_by(FACTORIES[name])
+        targets[name] = around_adam(name) or target
     return targets
 
 
@@ -275,22 +239,6 @@ def _arguments(target: Any) -> list[str]:
         return list(inspect.signature(target).parameters)
     except (TypeError, ValueError):  # of a type alias there is none
         return []
-
-
-def _around(wrap: Callable[[Any], Any]) -> Callable[..., Any]:
-    """Return what wraps not an optimizer but the function that makes one."""
-    return lambda make: lambda *args, **kwargs: wrap(make(*args, **kwargs))
-
-
-def _made_by(factory: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function with the signature of Adam that knows what it wraps."""
-
-    @functools.wraps(optax.adam)
-    def target(*args: Any, **kwargs: Any) -> Any:
-        return factory(optax.adam)(*args, **kwargs)
-
-    target.alone = optax.adam  # type: ignore[attr-defined]
-    return target
 
 
 def peers() -> list[Peer]:

@@ -11,7 +11,7 @@ from arrayopt.conformance.consistency.conditioning import by_place, rounding
 from arrayopt.conformance.consistency.contexts import on_leaves, scaled, shipped, switched
 from arrayopt.conformance.consistency.subject import Apart, Check, NotRun, Subject
 
-CURVATURE, DESCENT = 0.1, 50
+CURVATURE, DESCENT = 0.1, 30
 """Of the bowl, and the steps taken in it: no rate that ships is too large for it, nor too small to be seen."""
 
 

@@ -119,7 +119,7 @@ CHECKS = (
         "computes something else or fails where the plain one runs: at exaggerated settings, as it ships, with every "
         "number switched on and a burst, with tiny and zero gradients, from zero, with lr changed on the way, on 0-d "
         "and 4-D leaves; in the first of these with every switch turned",
-        "a mistake that all paths share, and one that needs more than 30 steps",
+        "a mistake that all paths share, and one that needs more than a few steps",
         _code_paths,
     ),
 )

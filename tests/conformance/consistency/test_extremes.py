@@ -110,5 +110,7 @@ class Whole(Descent):
 )
 def test_what_one_number_that_is_not_finite_does_is_noted(candidate, nan, infinity):
     found = only("non-finite", candidate)
-    assert (found.values, found.wrong) == ({"NaN": nan, "infinity": infinity}, False)
+    # where a NaN spreads no infinity is tried
+    expected = {"NaN": nan} if "spreads" in nan else {"NaN": nan, "infinity": infinity}
+    assert (found.values, found.wrong) == (expected, False)
     assert str(found).startswith("NaN in one element of a gradient ")
