@@ -178,7 +178,7 @@ NAMES = [(framework, name) for framework, every in PEERS.items() for name in eve
 DIFFERS = {"pytorch_optimizer.RAdam(weight_decouple=False)": "ignored-option"}
 EXACT = 1e-10
 # In float32 rounding of a displacement that is a hundredth of its parameter, and of 1 - beta2 = 1e-3.
-ROUNDED = 2e-5
+ROUNDED = 0.5 * 2.0**-24 / (1 - 0.99999)  # of 1 - beta2**t in float32 at the decay rate of probe Q
 # Five Newton-Schulz steps multiply what is small by up to 3.4445 each.
 AMPLIFIED = ROUNDED * 3.4445**5
 
