@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 
 from arrayopt.conformance.candidate import Candidate, CannotRunError
 from arrayopt.conformance.causes import Cause
+from arrayopt.conformance.clip_slips import clip_slip_in, clip_slips
 from arrayopt.conformance.compare import Ran, close, distance, run, trajectory
-from arrayopt.conformance.dialects import Named, agrees, changes, coarse, margin, search, space, units
+from arrayopt.conformance.dialects import Named, changes, coarse, explains, margin, search, space, units
 from arrayopt.conformance.fitting import Fit, fit, fit_factor, free, subsets
 from arrayopt.conformance.models import Model, at_numbers_of, covering, numbers, over, rule_in, set_up, value
 from arrayopt.conformance.probes import EXAGGERATED, accepts
@@ -115,10 +116,14 @@ class _Case:
     named: Named
 
     def near(self, most: int = NEAR) -> list[Model]:
-        """Return the start and the nearest dialects, one of those that the first probe does not tell apart."""
+        """Return the start and the nearest dialects, one of those that two probes do not tell apart."""
         found: dict[str, Model] = {"start": self.start}
+        # what the first probe does not tell apart may differ in its shapes
+        shapes = next((r for r in self.runs if r.probe.name == "M" and not r.not_run), self.runs[0])
         for off, model in self.named.nearest:
-            found.setdefault(f"{original(rule_in(model)).__name__} {off:.6g}", model)
+            placed, _ = set_up(model, shapes.probe, self.candidate.hyper)
+            there = distance(shapes.probe, shapes.path, trajectory(placed, shapes.probe))
+            found.setdefault(f"{original(rule_in(model)).__name__} {off:.6g} {there:.6g}", model)
             if len(found) == most:
                 break
         return list(found.values())
@@ -130,7 +135,7 @@ class _Case:
                 if not close(self.runs[0], model, self.candidate, coarse(self.candidate)):
                     continue
                 for unit in units(self.candidate):
-                    if agrees(model, self.runs, self.candidate, unit):
+                    if explains(model, self.runs, self.candidate, unit):
                         return model, unit
             except (SlipError, ValueError, ArithmeticError):  # a slip that leaves no rule, as 1 / (1 - beta**0)
                 continue
@@ -307,7 +312,9 @@ def _slips(models: Sequence[Model], candidate: Candidate) -> Iterator[Model]:
 
 def _number(case: _Case) -> Diagnosis | None:
     """Try undeclared numbers at other values, and declared ones times a constant."""
-    likely = sorted(case.near(), key=lambda m: len(changes(case.start, m)))
+    constants = [m for _, m in case.named.nearest if {*changes(case.start, m)} & {*rule_in(m).constants}]
+    alone = [m for m in constants if len(changes(case.start, m)) == 1]  # what is hidden may hide beside another
+    likely = sorted(dict.fromkeys([*case.near(), *alone]), key=lambda m: len(changes(case.start, m)))
     for _, models in itertools.groupby(likely, key=lambda m: len(changes(case.start, m))):
         found = [fit(case.candidate, case.runs, m, [k]) for m in models for k in _hidden(case, m)]
         if any(found):
@@ -322,16 +329,16 @@ def _number(case: _Case) -> Diagnosis | None:
                     assert slip is not None
                     return _because(case, factor.model, slip, factor.scalar_unit, dict(factor.values))
     for model in case.near(4):
-        for several in subsets(_usual(free(case.candidate, (), model)), 3):
-            if len(several) > 1:
-                pair = fit(case.candidate, case.runs, model, several)
-                if pair is not None:
-                    return _fit(case, pair, "fitted")
+        hidden = free(case.candidate, (), model)
+        for several in (*itertools.combinations(hidden, 2), *itertools.combinations(_usual(hidden), 3)):
+            found_all = fit(case.candidate, case.runs, model, several)
+            if found_all is not None:
+                return _fit(case, found_all, "fitted")
     return None
 
 
 USUAL = ("beta1", "beta2", "rho", "beta", "momentum", "eps", "weight_decay")
-"""Numbers that are fitted several at once; of others one at a time is enough."""
+"""Numbers that are fitted three at once; of others two."""
 
 
 def _usual(names: Sequence[str]) -> list[str]:
@@ -344,9 +351,15 @@ def _hidden(case: _Case, model: Model) -> list[str]:
 
 
 def _clipped(case: _Case) -> Diagnosis | None:
-    """Try clipped gradients."""
+    """Try clipped gradients, or a mistake in how they are clipped."""
     if isinstance(case.start, Clip):
-        return None
+        clips = [m for m in case.near() if isinstance(m, Clip)]
+        found_slip = case.first(wrong for m in clips for wrong in clip_slips(m))
+        if found_slip is None:
+            return None
+        wrong, unit = found_slip
+        text = f"it computes {told(case.start, wrong)}, but {clip_slip_in(wrong)}"
+        return Diagnosis(wrong, [wrong], unit, [Cause("clipping", text, changes(case.start, wrong))])
     for model in case.near(4):
         for form, by in (
             ("exact", "global"),

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from arrayopt.conformance.candidate import Candidate, epsilon
-from arrayopt.conformance.compare import Ran, compare, distance, tolerances, trajectory
+from arrayopt.conformance.compare import Ran, close, compare, distance, tells, tolerances, trajectory
 from arrayopt.conformance.models import Model, rule_in, set_up
 from arrayopt.conformance.slips import original
 from arrayopt.core import options
@@ -17,8 +17,8 @@ from arrayopt.readers.bounded import DOUBLE, SINGLE
 
 COARSE = 1e-2
 """Relative distance below which a dialect is worth its rounding bound."""
-
-
+ALIKE = 1e-6
+"""Relative distance to which a model must do what a candidate does where rounding bounds tell nothing."""
 CLEAR = 100.0
 """How many times farther a dialect must be in the first probe not to be looked at in all."""
 HALF = 2.0**-8
@@ -109,6 +109,18 @@ def changes(reference: Model, model: Model) -> dict[str, object]:
 def agrees(model: Model, runs: list[Ran], candidate: Candidate, scalar_unit: float) -> bool:
     """Tell whether a candidate agrees with a model in every probe that ran."""
     return all(compare(r, model, candidate, scalar_unit).agrees for r in runs if not r.not_run)
+
+
+def explains(model: Model, runs: list[Ran], candidate: Candidate, scalar_unit: float) -> bool:
+    """Tell whether a model agrees in every probe, and not only because rounding leaves everything open.
+
+    Where it does, as in an iteration in bfloat16, the model must do the same to within `ALIKE`.
+    """
+    if not agrees(model, runs, candidate, scalar_unit):
+        return False
+    return tells(runs, model, candidate, scalar_unit) or all(
+        close(r, model, candidate, ALIKE) for r in runs if not r.not_run
+    )
 
 
 def coarse(candidate: Candidate) -> float:

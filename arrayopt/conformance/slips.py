@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, fields
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+
 from arrayopt.conformance import edits
 from arrayopt.core import options, trees
 from arrayopt.core.rule import Rule
@@ -19,6 +21,7 @@ from arrayopt.core.state import State
 from arrayopt.core.tape import Tape
 from arrayopt.core.tracing import trace
 from arrayopt.core.trees import Leaf
+from arrayopt.errors import LeafError
 
 Numbers = Mapping[str, Any]
 
@@ -51,6 +54,8 @@ class Slip:
         ``decays(h, g, p) -> g, p``: what happens before the step.
     shares : callable, optional
         A key of a leaf: leaves with equal keys share their slots.
+    joins : bool
+        Whether all leaves are one vector to the rule.
     """
 
     kind: str
@@ -65,6 +70,7 @@ class Slip:
     tape: Callable[[Tape], Tape | None] | None = field(default=None, compare=False)
     decays: Callable[[Any, Any, Any], tuple[Any, Any]] | None = field(default=None, compare=False)
     shares: Callable[[Leaf], Any] | None = field(default=None, compare=False)
+    joins: bool = False
 
 
 class Edited:
@@ -145,10 +151,44 @@ def _class(cls: type[Rule], slip: Slip, order: tuple[str, ...]) -> type[Rule]:
         slots = {s: {k: held[_key(rule, leaf)][s] for k, leaf in described.items()} for s in state.slots}
         return trees.unflatten(spec, after), State(state.t + 1, slots)
 
+    def init_joined(self: Rule, params: Any) -> State:
+        return plain(self).init(joined(trees.flatten(params, "params")[0]))
+
+    def update_joined(self: Rule, grads: Any, state: State, params: Any) -> tuple[Any, State]:
+        (leaves, spec), (gradients, _) = trees.flatten(params, "params"), trees.flatten(grads, "grads")
+        after, now = plain(self).update(joined(gradients), state, joined(leaves))
+        return trees.unflatten(spec, parted(after, leaves)), now
+
     body = {"slots": slots, "scalars": scalars, "step": step, "numbers_at": numbers_at, "slip": slip, "original": cls}
     if slip.shares is not None or slip.count is not None:
         body["update"] = update
-    return type(f"{cls.__name__} where {slip.text}", (cls,), body)
+    if slip.joins:
+        body |= {"init": init_joined, "update": update_joined}
+    made: type[Rule] = type(f"{cls.__name__} where {slip.text}", (cls,), body)
+    return made
+
+
+def plain(rule: Rule) -> Rule:
+    """Return the rule without its slip."""
+    return original(rule)(**{f.name: getattr(rule, f.name) for f in fields(rule)})
+
+
+def joins(rule: Rule) -> bool:
+    """Tell whether all leaves are one vector to a rule."""
+    slip = slip_in(rule)
+    return slip is not None and slip.joins
+
+
+def joined(leaves: Mapping[str, Any]) -> Any:
+    """Return the elements of all leaves as one vector."""
+    return np.concatenate([np.ravel(x) for x in leaves.values()])
+
+
+def parted(vector: Any, like: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a vector as leaves of the shapes of others."""
+    cuts = np.cumsum([np.size(x) for x in like.values()])[:-1]
+    parts = np.split(vector, cuts)
+    return {k: np.reshape(x, np.shape(p)) for (k, p), x in zip(like.items(), parts, strict=True)}
 
 
 def _key(rule: Rule, leaf: Leaf) -> Any:
@@ -211,6 +251,7 @@ def catalogue(rule: Rule, declared: tuple[str, ...]) -> Iterator[Slip]:
         yield Slip("squared", "it takes the root of eps", edit=_powers("eps", 0.5))
     yield SHARED
     yield TRANSPOSED
+    yield JOINED
     yield from _of_slots(rule)
 
 
@@ -237,23 +278,49 @@ def _of_scalars(rule: Rule) -> Iterator[Slip]:
             yield Slip("operation", f"{name} is turned over", edits_after=_setting(name, lambda x: 1 / x))
 
 
+SHAPES = ((4, 3), (3,), (3, 2, 2, 2))
+"""Leaves of which the tapes are edited, since a rule may do something else with each: a matrix, a vector, a kernel."""
+
+
 def one_operation(rule: Rule) -> Iterator[Slip]:
     """Yield the slips of one operation: missing, the opposite one, or the rate or the decay at another place."""
-    leaf = Leaf("a", (4, 3), "float64")
-    every = edits.one_off(_traced(rule, leaf, rule.numbers_at(2, leaf)))
-    without = edits.one_off(_traced(rule, leaf, rule.numbers_at(2, leaf) | NO_DECAY))
-    yield from _of_scalars(rule)
     rates = [k for k, interval in options.numbers(type(rule)).items() if interval.high == 1]
-    for i, (kind, text, _) in enumerate(every):
-        if kind == "correction-place":
-            for rate in rates:
-                told = f"{text} of {rate}"
-                yield Slip(kind, told, i, corrects=rate, tape=functools.partial(_one_off, i, text))
-        elif kind != "decay-place":
-            yield Slip(kind, text, i, tape=functools.partial(_one_off, i, text))
-    for i, (kind, text, _) in enumerate(without):
-        if kind == "decay-place":
-            yield Slip(kind, text, i, edit=lambda h: NO_DECAY, tape=functools.partial(_one_off, i, text))
+    decaying = rule.replace(weight_decay=0.1)
+    yield from _of_scalars(rule)
+    for decays in (True, False):
+        found: dict[tuple[str, str, int], None] = {}
+        for shape in SHAPES:
+            leaf = Leaf("a", shape, "float64")
+            try:
+                decaying.slots(leaf)
+                h = decaying.numbers_at(2, leaf)
+                tape = _traced(decaying, leaf, h if decays else h | NO_DECAY)
+            except LeafError:  # Muon takes no vectors
+                continue
+            found |= dict.fromkeys(key for key in _one_off(tape) if decays == (key[0] != "decay-place"))
+        for kind, text, n in found:
+            edit = functools.partial(_edit, kind, text, n)
+            place = None if n == 0 else n
+            if kind == "correction-place":
+                yield from (Slip(kind, f"{text} of {rate}", place, corrects=rate, tape=edit) for rate in rates)
+            elif kind == "decay-place":
+                yield Slip(kind, text, place, edit=lambda h: NO_DECAY, tape=edit)
+            else:
+                yield Slip(kind, text, place, tape=edit)
+
+
+def _one_off(tape: Tape) -> dict[tuple[str, str, int], Tape]:
+    """Return the edits of a tape by their kind, text and, of those with one text, number."""
+    found: dict[tuple[str, str, int], Tape] = {}
+    for kind, text, edited in edits.one_off(tape):
+        n = next(i for i in itertools.count() if (kind, text, i) not in found)
+        found[kind, text, n] = edited
+    return found
+
+
+def _edit(kind: str, text: str, n: int, tape: Tape) -> Tape:
+    """Edit a tape; one of another leaf, which has no such place, stays as it is."""
+    return _one_off(tape).get((kind, text, n), tape)
 
 
 NO_DECAY: dict[str, Any] = {"decays": False, "shrink": 0.0}
@@ -286,10 +353,6 @@ def _early(slot: str, tape: Tape) -> Tape | None:
 
 def _aliased(one: str, other: str, tape: Tape) -> Tape | None:
     return edits.aliased(tape, one, other)
-
-
-def _one_off(i: int, text: str, tape: Tape) -> Tape | None:
-    return next((t for j, (_, said, t) in enumerate(edits.one_off(tape)) if j == i and said == text), None)
 
 
 def _setting(name: str, change: Callable[[float], float]) -> Callable[[dict[str, Any]], Numbers]:
@@ -351,4 +414,5 @@ DECAYS = (
 )  # fmt: skip
 ASCENT = Slip("ascent", "it goes up the gradient", edit=lambda h: {"lr": -h["lr"], "shrink": h["shrink"]})
 SHARED = Slip("shared-state", "leaves of one shape share their state", shares=lambda leaf: leaf.shape)
+JOINED = Slip("shared-state", "all leaves are one array to it, as for its norms", joins=True)
 TRANSPOSED = Slip("transposed", "it takes rows for columns in what depends on the shape", seen=_reversed)

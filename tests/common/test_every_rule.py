@@ -10,7 +10,8 @@ import pytest
 
 from arrayopt import LeafError, OptionError, State, inplace
 from arrayopt.conformance.compare import trajectory
-from arrayopt.conformance.probes import probes_for, set_up
+from arrayopt.conformance.models import set_up
+from arrayopt.conformance.probes import probes_for
 from arrayopt.core import options
 from arrayopt.core.tracing import trace
 from arrayopt.core.trees import Leaf

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import inspect
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -58,7 +59,7 @@ REQUIRED: Mapping[str, Mapping[str, Any]] = {
 
 @contextlib.contextmanager
 def _precision(jit: bool = False) -> Iterator[None]:
-    """Give jax float64 and let it compile nothing, as probes are short; outside of the context the user decides."""
+    """Give jax float64, and say whether it compiles; outside of the context the user decides."""
     # before jax 0.8 it was elsewhere
     double = jax.enable_x64(DOUBLE) if hasattr(jax, "enable_x64") else jax.experimental.enable_x64(DOUBLE)
     with double, jax.disable_jit(not jit):
@@ -66,44 +67,61 @@ def _precision(jit: bool = False) -> Iterator[None]:
 
 
 class Session:
-    """A transformation and its state.
+    """A transformation and its state, of which the step is compiled.
 
-    The hyper-parameters live in the transformation and not in the state, so they are changed by making another
-    one that goes on with the old state; this is what ``optax.inject_hyperparams`` does, without its float32.
+    The hyper-parameters are arguments of what is compiled: it is compiled once for all of them. Without float64 they
+    would be single numbers there, and in some transformations Python decides by them: those run op by op.
     """
 
-    jit = False
-    rate: Callable[[float], Any] | None = None
+    jit = DOUBLE
 
     def __init__(self, options: Options, params: Arrays, hyper: Mapping[str, float]) -> None:
         self.options, self.hyper = options, dict(hyper)
-        with _precision(self.jit):
-            self.transformation = self.make()
+        with _precision():
             # a copy: jax might go on reading the memory of a NumPy array
             self.params = {k: jnp.array(p) for k, p in params.items()}
-            self.state = self.transformation.init(self.params)
+            self.state = self.transformation(options, self.hyper).init(self.params)
 
-    def make(self) -> Any:
+    @staticmethod
+    def transformation(options: Options, hyper: Mapping[str, float]) -> Any:
         """Make the transformation."""
-        return self.options.make(self.hyper, instead=self.rate)
+        return options.make(hyper)
+
+    @classmethod
+    def updated(cls, options: Options, hyper: Mapping[str, float], grads: Any, state: Any, params: Any) -> Any:
+        """Return new parameters and state."""
+        updates, state = cls.transformation(options, hyper).update(grads, state, params)
+        return optax.apply_updates(params, updates), state
 
     def step(self, grads: Arrays) -> Arrays:
         """Take a step."""
-        with _precision(self.jit):
-            gradients = {k: jnp.array(g) for k, g in grads.items()}
-            self.params, self.state = self.update(gradients, self.state, self.params)
-            return {k: np.array(p) for k, p in self.params.items()}
+        with _precision():
+            given = {k: jnp.array(g) for k, g in grads.items()}
+        self.params, self.state = self.update(given)
+        return {k: np.array(p) for k, p in self.params.items()}
 
-    def update(self, grads: Any, state: Any, params: Any) -> tuple[Any, Any]:
-        """Return new parameters and state."""
-        updates, state = self.transformation.update(grads, state, params)
-        return optax.apply_updates(params, updates), state
+    def update(self, grads: Any) -> Any:
+        """Return new parameters and state, compiled where that can be."""
+        key = (type(self), self.options.target, tuple(self.options.fixed.items()), self.options.every)
+        if self.jit and _COMPILED.get(key, True):
+            if key not in _COMPILED:
+                while len(_COMPILED) >= KEPT:
+                    del _COMPILED[next(iter(_COMPILED))]
+                _COMPILED[key] = jax.jit(functools.partial(self.updated, self.options))
+            try:
+                with _precision(jit=True):
+                    return _COMPILED[key](self.hyper, grads, self.state, self.params)
+            except jax.errors.JAXTypeError:  # it wants a number where there is a variable
+                _COMPILED[key] = None
+        with _precision():
+            return self.updated(self.options, self.hyper, grads, self.state, self.params)
 
     def set(self, **hyper: float) -> None:
-        """Change hyper-parameters."""
+        """Change hyper-parameters: the transformation is made again and goes on with the old state.
+
+        This is what ``optax.inject_hyperparams`` does, without its float32.
+        """
         self.hyper |= hyper
-        with _precision(self.jit):
-            self.transformation = self.make()
 
     def save(self) -> tuple[Any, Any]:
         """Return copies of parameters and state."""
@@ -114,41 +132,45 @@ class Session:
         self.params, self.state = _copied(state[0]), _copied(state[1])
 
 
+KEPT = 32
+"""Compiled steps that are kept."""
+_COMPILED: dict[Any, Any] = {}
+"""Compiled steps; None where it cannot be compiled."""
+
+
 def _copied(tree: Any) -> Any:
     with _precision():
         return jax.tree.map(lambda x: x.copy() if isinstance(x, (jax.Array, np.ndarray)) else x, tree)
 
 
-class Compiled(Session):
-    """Compiles the step."""
+class OpByOp(Session):
+    """Compiles nothing."""
 
-    jit = True
-
-    def make(self) -> Any:
-        """Make the transformation, and compile the step with it when it is first taken."""
-        transformation = super().make()
-        self.update = jax.jit(super().update)  # type: ignore[method-assign]
-        return transformation
+    jit = False
 
 
 class Scheduled(Session):
     """Gives the optimizer a schedule that is constant."""
 
-    rate = staticmethod(lambda lr: lambda count: lr)
+    @staticmethod
+    def transformation(options: Options, hyper: Mapping[str, float]) -> Any:
+        """Make the transformation."""
+        return options.make(hyper, instead=lambda lr: lambda count: lr)
 
 
 class Injected(Session):
     """Lets the hyper-parameters live in the state."""
 
-    def make(self) -> Any:
+    @staticmethod
+    def transformation(options: Options, hyper: Mapping[str, float]) -> Any:
         """Make the transformation with all numbers injected."""
-        static = set(self.options.signature) - {e.option for e in self.options.entries if e.place is None}
-        injected = optax.inject_hyperparams(self.options.target, static_args=tuple(static))
-        return injected(**self.options.arguments(self.hyper), **self.options.fixed)
+        static = set(options.signature) - {e.option for e in options.entries if e.place is None}
+        injected = optax.inject_hyperparams(options.target, static_args=tuple(static))
+        return injected(**options.arguments(hyper), **options.fixed)
 
     def set(self, **hyper: float) -> None:
         """Change hyper-parameters in the state."""
-        self.hyper |= hyper
+        super().set(**hyper)
         with _precision():
             held = self.state.hyperparams
             changed = self.options.changed(hyper, self.hyper)
@@ -158,10 +180,11 @@ class Injected(Session):
 class Unwrapped(Session):
     """Runs what a wrapper wraps, without it."""
 
-    def make(self) -> Any:
+    @staticmethod
+    def transformation(options: Options, hyper: Mapping[str, float]) -> Any:
         """Make the inner transformation."""
-        inner = dataclasses.replace(self.options, target=self.options.target.alone)  # type: ignore[attr-defined]
-        return inner.make(self.hyper)
+        inner = dataclasses.replace(options, target=options.target.alone)  # type: ignore[attr-defined]
+        return inner.make(hyper)
 
 
 def _wraps(options: Options) -> bool:
@@ -177,7 +200,7 @@ def _takes_schedule(options: Options) -> bool:
 
 
 WAYS = {
-    "jit": Way(Compiled),
+    "op by op": Way(OpByOp, suits=lambda options: DOUBLE),
     "learning rate as a schedule": Way(Scheduled, suits=_takes_schedule),
     "inject_hyperparams": Way(Injected, suits=_takes_rate),
     "without the wrapper": Way(Unwrapped, suits=_wraps),
