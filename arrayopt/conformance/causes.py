@@ -20,6 +20,7 @@ KINDS: Mapping[str, str] = {
     "operation": "A single operation of the rule is missing, or is the opposite one.",
     "rate-place": "The learning rate is applied to another quantity than the rule's.",
     "decay-place": "The weight decay is added to another quantity than in any dialect.",
+    "eps-place": "The eps is added to another quantity than in any dialect.",
     "correction-place": "A bias correction is applied where the rule has none.",
     "fitted": "A number that is not declared has another value than the reference's.",
     "clipping": "Gradients are clipped before the rule sees them, or by something else than their norm.",

@@ -58,6 +58,14 @@ def stale(tape: Tape, slot: str, reader: str) -> Tape | None:
     return None if ops == tape.ops else dataclasses.replace(tape, ops=ops)
 
 
+def all_stale(tape: Tape) -> Tape | None:
+    """Let the update read all slots as they were before the step."""
+    before = tape
+    for slot in tape.outputs.keys() - {"p"}:
+        before = stale(before, slot, "p") or before
+    return None if before is tape else before
+
+
 def early(tape: Tape, slot: str) -> Tape | None:
     """Update the slot first, so that whatever read the old one reads the new one; None if nothing else reads it.
 
@@ -101,7 +109,8 @@ REACHES = {
 }
 """How far a change of a moment reaches, and how that is said."""
 Kind = str
-"""What `one_off` calls its edits: "operation", "rate-place", "decay-place" or "correction-place"."""
+"""What `one_off` calls its edits: "operation", "transposed", or "rate-place", "decay-place" and so on. In those of
+"correction-place", "factor-place" and "eps-place" the tape has a number "extra", which is to be chosen."""
 
 
 def one_off(tape: Tape) -> Iterator[tuple[Kind, str, Tape]]:
@@ -134,10 +143,16 @@ def one_off(tape: Tape) -> Iterator[tuple[Kind, str, Tape]]:
             is_slot = any(v == op.out for k, v in tape.outputs.items() if k != "p")
             for reach, told in REACHES.items() if is_slot else [("both", "")]:
                 if reach != "kept":  # a kept moment that is divided at every step is no bias correction of anyone's
-                    corrected = _corrected(tape, i, reach)
-                    yield "correction-place", f"{where}{told} is divided by a bias correction", corrected
+                    yield "correction-place", f"{where}{told} is divided by", _with_extra(tape, i, "divide", reach)
+                yield "factor-place", f"{where}{told} is multiplied by", _with_extra(tape, i, "multiply", reach)
+                yield "eps-place", f"eps is added to {where}{told}", _with_extra(tape, i, "add", reach)
                 yield "decay-place", f"the decay enters in {where}{told}", _decay_after(tape, i, reach)
             yield "rate-place", f"the rate is applied in {where}", _rate_after(tape, i)
+            for told, factor in (("doubled", 2.0), ("halved", 0.5)):
+                yield "operation", f"{where} is {told}", _inserted(tape, i, "multiply", factor)
+        for name, v in tape.arrays.items():
+            if v in op.args:
+                yield "operation", f"`{name}` in {where} is doubled", _doubled(tape, i, v)
 
 
 def _measured(tape: Tape, i: int, where: str) -> Iterator[tuple[Kind, str, Tape]]:
@@ -208,11 +223,18 @@ def _decay_after(tape: Tape, i: int, reach: str) -> Tape:
     return _inserted(grown, i + 1, "add", term, reach)
 
 
-def _corrected(tape: Tape, i: int, reach: str) -> Tape:
-    """Divide a result by the number "correction"."""
+def _with_extra(tape: Tape, i: int, name: str, reach: str) -> Tape:
+    """Divide a result by the number "extra", multiply it by that or add it."""
     number = Value(2 + max(op.out.index for op in tape.ops), None)
-    grown = dataclasses.replace(tape, numbers={**tape.numbers, "correction": number})
-    return _inserted(grown, i, "divide", number, reach)
+    return _inserted(dataclasses.replace(tape, numbers={**tape.numbers, "extra": number}), i, name, number, reach)
+
+
+def _doubled(tape: Tape, i: int, v: Value) -> Tape:
+    """Let one operation read twice an array, and all others the array."""
+    twice = Value(1 + max(op.out.index for op in tape.ops), v.shape)
+    other = _with(tape.ops[i], {v.index: twice})
+    ops = [*tape.ops[:i], Op("add", (v, v), (), twice), other, *tape.ops[i + 1 :]]
+    return dataclasses.replace(tape, ops=ops)
 
 
 def _signed_zero(tape: Tape, i: int) -> Tape:
@@ -225,7 +247,7 @@ def _signed_zero(tape: Tape, i: int) -> Tape:
     return dataclasses.replace(after, ops=[*tape.ops[: i + 1], *more, *after.ops])
 
 
-def _inserted(tape: Tape, i: int, name: str, with_: Value, reach: str = "both") -> Tape:
+def _inserted(tape: Tape, i: int, name: str, with_: Value | float, reach: str = "both") -> Tape:
     """Do one more operation on the result of the i-th: whoever uses or keeps that does so with the new result."""
     out = tape.ops[i].out
     more = Value(1 + max(op.out.index for op in tape.ops), out.shape)

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from arrayopt.conformance.candidate import Candidate
+from arrayopt.conformance.catalogue import pins, scaled
 from arrayopt.conformance.compare import Ran, compare, distance, trajectory
 from arrayopt.conformance.dialects import explains, units
 from arrayopt.conformance.models import Model, numbers, over, rule_in, set_up, value
-from arrayopt.conformance.slips import pins, scaled, slipped
+from arrayopt.conformance.slips import slipped
 from arrayopt.core.options import JUST_ABOVE_ONE
 from arrayopt.firstorder import Clip
 
@@ -132,8 +133,8 @@ def _fitted(
     made: Callable[[Sequence[float]], Model],
     axes: Sequence[_Axis],
 ) -> Fit | None:
-    shows = (r for r in runs if not r.not_run and not compare(r, base, candidate).agrees)
-    first = _beginning(next(shows, runs[0]), whole=isinstance(base, Clip))
+    showing = next((r for r in runs if not r.not_run and not compare(r, base, candidate).agrees), runs[0])
+    first = _beginning(showing, whole=isinstance(base, Clip))
 
     def loss(values: Sequence[float]) -> float:
         try:
@@ -147,7 +148,7 @@ def _fitted(
         return None
     values = _shortest(values, least, loss, axes)
     model = made(values)
-    unit = next((u for u in units(candidate) if explains(model, runs, candidate, u)), None)
+    unit = next((u for u in units(candidate) if explains(model, [showing, *runs], candidate, u)), None)
     return None if unit is None else Fit(model, base, dict(zip((a.name for a in axes), values, strict=True)), unit)
 
 

@@ -20,7 +20,7 @@ from arrayopt.conformance.adapters.assembly import Assembly, Way, public
 from arrayopt.conformance.adapters.optax_wrappers_adapter import around_adam
 from arrayopt.conformance.adapters.translation import Options
 from arrayopt.conformance.candidate import Arrays, Candidate
-from arrayopt.conformance.scripts.apis import OPTAX
+from arrayopt.conformance.scripts.apis import OPTAX, Api
 
 NAMES = {
     "learning_rate": "lr", "b1": "beta1", "b2": "beta2",
@@ -51,7 +51,7 @@ REQUIRED: Mapping[str, Mapping[str, Any]] = {
     "lbfgs": {"linesearch": None},  # else it evaluates the loss
     "mechanize": {"base_optimizer": optax.sgd(0.1)},
     "noisy_sgd": {"key": 0},
-    "sam": {"optimizer": optax.sgd(0.1), "adv_optimizer": optax.sgd(0.05)},
+    "sam": {"optimizer": optax.sgd(0.1), "adv_optimizer": optax.sgd(0.05, momentum=0.5)},
     "schedule_free": {"base_optimizer": optax.sgd(0.1)},
 }
 """Options without which an optimizer cannot be made."""
@@ -117,11 +117,12 @@ class Session:
             return self.updated(self.options, self.hyper, grads, self.state, self.params)
 
     def set(self, **hyper: float) -> None:
-        """Change hyper-parameters: the transformation is made again and goes on with the old state.
-
-        This is what ``optax.inject_hyperparams`` does, without its float32.
-        """
+        """Change hyper-parameters: of a transformation that is made again, or in the state if it keeps them there."""
         self.hyper |= hyper
+        held = getattr(self.state, "hyperparams", {})
+        with _precision():
+            changed = self.options.changed(hyper, self.hyper)
+            held.update({k: jnp.asarray(x, dtype=held[k].dtype) for k, x in changed.items() if k in held})
 
     def save(self) -> tuple[Any, Any]:
         """Return copies of parameters and state."""
@@ -132,7 +133,7 @@ class Session:
         self.params, self.state = _copied(state[0]), _copied(state[1])
 
 
-KEPT = 32
+KEPT = 8
 """Compiled steps that are kept."""
 _COMPILED: dict[Any, Any] = {}
 """Compiled steps; None where it cannot be compiled."""
@@ -167,14 +168,6 @@ class Injected(Session):
         static = set(options.signature) - {e.option for e in options.entries if e.place is None}
         injected = optax.inject_hyperparams(options.target, static_args=tuple(static))
         return injected(**options.arguments(hyper), **options.fixed)
-
-    def set(self, **hyper: float) -> None:
-        """Change hyper-parameters in the state."""
-        super().set(**hyper)
-        with _precision():
-            held = self.state.hyperparams
-            changed = self.options.changed(hyper, self.hyper)
-            held.update({k: jnp.asarray(x, dtype=held[k].dtype) for k, x in changed.items()})
 
 
 class Unwrapped(Session):
@@ -214,8 +207,37 @@ ASSEMBLY = Assembly(
     dtypes=("float32", "bfloat16", "float16") if DOUBLE else ("bfloat16", "float16"),
     ways=WAYS,
     inert=("verbose",),
-    api=lambda options: OPTAX if DOUBLE else dataclasses.replace(OPTAX, imports=OPTAX.imports[:2]),
+    api=lambda options: _api(options),
 )
+MATRICES = (
+    "muon_weight_dimension_numbers=lambda params: [optax.contrib.MuonDimensionNumbers(0, (*range(1, p.ndim),)) "
+    "if p.ndim > 1 else None for p in params]"
+)
+"""How a script tells an optimizer what `_told` tells it."""
+
+
+def _api(options: Options) -> Api:
+    api = OPTAX if DOUBLE else dataclasses.replace(OPTAX, imports=OPTAX.imports[:2])
+    if options.target is not MUON:
+        return api
+    make = f"optimizer = {{optimizer}}({{options}}, {MATRICES})"
+    return dataclasses.replace(api, make=(make, *api.make[1:]), rate=(make,))
+
+
+def _matrices(params: Any) -> Any:
+    """Return which axes of a leaf are rows, the first, and which are columns, all others; None for vectors."""
+    return jax.tree.map(
+        lambda p: optax.contrib.MuonDimensionNumbers(0, tuple(range(1, p.ndim))) if p.ndim > 1 else None, params
+    )
+
+
+@functools.wraps(optax.contrib.muon)
+def _muon(*args: Any, **options: Any) -> Any:
+    """Tell Muon that kernels are matrices too; by itself it takes nothing for one but what has two axes."""
+    return optax.contrib.muon(*args, **{"muon_weight_dimension_numbers": _matrices, **options})
+
+
+MUON: Callable[..., Any] = _muon
 
 
 def candidate(target: Callable[..., Any], **fixed: Any) -> Candidate:
@@ -228,7 +250,7 @@ def candidate(target: Callable[..., Any], **fixed: Any) -> Candidate:
     **fixed
         Options that are held, under optax's names.
     """
-    return ASSEMBLY.candidate(target, named(target, fixed), fixed)
+    return ASSEMBLY.candidate(MUON if target is optax.contrib.muon else target, named(target, fixed), fixed)
 
 
 def exports() -> list[Peer]:
