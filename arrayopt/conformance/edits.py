@@ -52,6 +52,8 @@ def _apply(op: Op, xp: Any, args: list[Any]) -> Any:
 
 def stale(tape: Tape, slot: str, reader: str) -> Tape | None:
     """Let what leads to one result read the slot as it was before the step; None if that does not read it."""
+    if slot not in tape.arrays:  # a leaf of another kind, which does not have it
+        return tape
     old, new = tape.arrays[slot], tape.outputs[slot]
     behind = _ancestors(tape, tape.outputs[reader]) - _ancestors(tape, new)
     ops = [_with(op, {new.index: old}) if op.out.index in behind else op for op in tape.ops]
@@ -71,6 +73,8 @@ def early(tape: Tape, slot: str) -> Tape | None:
 
     What led to the new one is computed again where it also leads elsewhere, as in Adadelta.
     """
+    if slot not in tape.arrays:
+        return tape
     old, new = tape.arrays[slot], tape.outputs[slot]
     again: dict[int, Value] = {old.index: new}
     copies = []
@@ -88,6 +92,8 @@ def early(tape: Tape, slot: str) -> Tape | None:
 
 def aliased(tape: Tape, one: str, other: str) -> Tape | None:
     """Keep two slots in one buffer, in which `one` is updated first; None where `other` goes into it."""
+    if not {one, other} <= {*tape.arrays}:
+        return tape
     a, b = tape.outputs[one], tape.outputs[other]
     own = _ancestors(tape, a)
     if b.index in own or a.shape != b.shape:
@@ -110,7 +116,9 @@ REACHES = {
 """How far a change of a moment reaches, and how that is said."""
 Kind = str
 """What `one_off` calls its edits: "operation", "transposed", or "rate-place", "decay-place" and so on. In those of
-"correction-place", "factor-place" and "eps-place" the tape has a number "extra", which is to be chosen."""
+"correction-place", "factor-place" and "eps-place" the tape has the number `INSERTED`, which is to be chosen."""
+INSERTED = "inserted by a slip"
+"""A name that no rule has for one of its numbers."""
 
 
 def one_off(tape: Tape) -> Iterator[tuple[Kind, str, Tape]]:
@@ -224,9 +232,9 @@ def _decay_after(tape: Tape, i: int, reach: str) -> Tape:
 
 
 def _with_extra(tape: Tape, i: int, name: str, reach: str) -> Tape:
-    """Divide a result by the number "extra", multiply it by that or add it."""
+    """Divide a result by the number `INSERTED`, multiply it by that or add it."""
     number = Value(2 + max(op.out.index for op in tape.ops), None)
-    return _inserted(dataclasses.replace(tape, numbers={**tape.numbers, "extra": number}), i, name, number, reach)
+    return _inserted(dataclasses.replace(tape, numbers={**tape.numbers, INSERTED: number}), i, name, number, reach)
 
 
 def _doubled(tape: Tape, i: int, v: Value) -> Tape:

@@ -63,7 +63,7 @@ class Slip:
     later : (str, int), optional
         A derived number, and how many steps later its value is taken.
     extra : callable, optional
-        ``extra(numbers, t)``: the number "extra" of the tape.
+        ``extra(numbers, t)``: the number `edits.INSERTED` of the tape.
     tape : callable, optional
         The tape, from that of the rule.
     decays : callable, optional
@@ -148,7 +148,7 @@ def _class(cls: type[Rule], slip: Slip, order: tuple[str, ...]) -> type[Rule]:
         if slip.edits_after is not None:
             every |= slip.edits_after(every)
         if slip.extra is not None:
-            every["extra"] = slip.extra(every, count)
+            every[edits.INSERTED] = slip.extra(every, count)
         if slip.tape is not None:
             every["edited"] = _edited(slip, cls(**{f.name: getattr(self, f.name) for f in fields(self)}), leaf, every)
         return every
