@@ -29,7 +29,7 @@ from arrayopt.conformance.consistency.subject import SHAPES, NotRun
 from arrayopt.conformance.report import Report
 from arrayopt.core.results import plain
 
-SECONDS = 60.0
+SECONDS = 40.0
 """Processor time after which no further check of an optimizer is begun; those that are left are told as not run."""
 Item = tuple[str, str]
 """Kind ("rule" or "export") and name."""

@@ -20,7 +20,7 @@ from arrayopt.conformance.adapters.assembly import Assembly, Way, public
 from arrayopt.conformance.adapters.optax_wrappers_adapter import around_adam
 from arrayopt.conformance.adapters.translation import Options
 from arrayopt.conformance.candidate import Arrays, Candidate
-from arrayopt.conformance.scripts.apis import OPTAX, Api
+from arrayopt.conformance.reports.scripts.apis import OPTAX, Api
 
 NAMES = {
     "learning_rate": "lr", "b1": "beta1", "b2": "beta2",

@@ -4,12 +4,12 @@ import dataclasses
 
 from arrayopt.conformance.candidate import Candidate, CannotRunError
 from arrayopt.conformance.compare import follow
-from arrayopt.conformance.curves import curves
 from arrayopt.conformance.forms import settle
 from arrayopt.conformance.models import rule_in
 from arrayopt.conformance.probes import probes_for
 from arrayopt.conformance.report import Report
-from arrayopt.conformance.reproduction import reproduction
+from arrayopt.conformance.reports.curves import curves
+from arrayopt.conformance.reports.reproduction import reproduction
 from arrayopt.readers.bounded import DOUBLE, SINGLE
 
 

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from arrayopt.conformance.candidate import Arrays, Candidate, CannotRunError
-from arrayopt.conformance.child import STRICT, BrokenProcessError, Child
-from arrayopt.conformance.wire import array, numbers, parsed, quoted, values, written
+from arrayopt.conformance.processes.child import STRICT, BrokenProcessError, Child
+from arrayopt.conformance.processes.wire import array, numbers, parsed, quoted, values, written
 from arrayopt.errors import OptionError
 
 PROTOCOL = 1

@@ -12,15 +12,25 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from arrayopt.conformance.candidate import Candidate, CannotRunError
-from arrayopt.conformance.catalogue import catalogue, one_operation, pins
 from arrayopt.conformance.causes import Cause
-from arrayopt.conformance.clip_slips import clip_slip_in, clip_slips
 from arrayopt.conformance.compare import Ran, close, compare, distance, run, trajectory
-from arrayopt.conformance.dialects import Named, changes, climb, coarse, explains, margin, search, space, units
-from arrayopt.conformance.fitting import Fit, fit, fit_factor, free, subsets
+from arrayopt.conformance.diagnosis.dialects import (
+    Named,
+    changes,
+    climb,
+    coarse,
+    explains,
+    margin,
+    search,
+    space,
+    units,
+)
+from arrayopt.conformance.diagnosis.fitting import Fit, fit, fit_factor, free, subsets
 from arrayopt.conformance.models import Model, at_numbers_of, covering, numbers, over, rule_in, set_up, value
 from arrayopt.conformance.probes import EXAGGERATED, accepts
-from arrayopt.conformance.slips import Slip, SlipError, original, slip_in, slipped
+from arrayopt.conformance.slips.catalogue import catalogue, one_operation, pins
+from arrayopt.conformance.slips.clipping import clip_slip_in, clip_slips
+from arrayopt.conformance.slips.slip import Slip, SlipError, original, slip_in, slipped
 from arrayopt.core import options
 from arrayopt.core.rule import Rule
 from arrayopt.firstorder import FAMILIES, RULES, Clip

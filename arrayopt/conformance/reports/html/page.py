@@ -4,12 +4,12 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from arrayopt.conformance.html.legend import legend_of_checks, legend_of_verdicts
-from arrayopt.conformance.html.markup import Markup, element, joined
-from arrayopt.conformance.html.section import section
-from arrayopt.conformance.html.style import STYLE
-from arrayopt.conformance.html.verdicts import WORDS, badge
 from arrayopt.conformance.report import Report, name_of
+from arrayopt.conformance.reports.html.legend import legend_of_checks, legend_of_verdicts
+from arrayopt.conformance.reports.html.markup import Markup, element, joined
+from arrayopt.conformance.reports.html.section import section
+from arrayopt.conformance.reports.html.style import STYLE
+from arrayopt.conformance.reports.html.verdicts import WORDS, badge
 
 FILES = "files"
 """What stands in the place of a framework for what belongs to none."""

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import IO
 
 from arrayopt.conformance.candidate import CannotRunError
-from arrayopt.conformance.wire import QUOTED, quoted
+from arrayopt.conformance.processes.wire import QUOTED, quoted
 
 LONGEST = 2**24
 """Bytes that an answer may have."""

@@ -9,8 +9,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from arrayopt.conformance.candidate import Candidate
-from arrayopt.conformance.cases import RULE, Case, ConformanceError, Given, Held
 from arrayopt.conformance.models import Model
+from arrayopt.conformance.testing.cases import RULE, Case, ConformanceError, Given, Held
 from arrayopt.errors import OptionError
 
 if TYPE_CHECKING:

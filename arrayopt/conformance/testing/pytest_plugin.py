@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from arrayopt.conformance.candidate import Candidate
-from arrayopt.conformance.cases import Case, ConformanceError
 from arrayopt.conformance.models import Model
 from arrayopt.conformance.targets import load
-from arrayopt.conformance.testing import cases, marks
+from arrayopt.conformance.testing.cases import Case, ConformanceError
+from arrayopt.conformance.testing.parametrized import cases, marks
 from arrayopt.errors import ArrayOptError, OptionError
 from arrayopt.firstorder import RULES, Clip
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from arrayopt.conformance.candidate import Arrays, Candidate, CannotRunError
 from arrayopt.conformance.compare import Divergence, Ran, compare, run
-from arrayopt.conformance.dialects import units
+from arrayopt.conformance.diagnosis.dialects import units
 from arrayopt.conformance.models import Model
 from arrayopt.conformance.probes import Probe
 from arrayopt.errors import LeafError

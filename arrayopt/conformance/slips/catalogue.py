@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from arrayopt.conformance import edits
-from arrayopt.conformance.slips import Numbers, Slip, Traced, traced
+from arrayopt.conformance.slips import edits
+from arrayopt.conformance.slips.slip import Numbers, Slip, Traced, traced
 from arrayopt.core import options
 from arrayopt.core.rule import Rule
 from arrayopt.core.tape import Tape

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 
 from arrayopt.conformance.consistency import CHECKS
-from arrayopt.conformance.html.markup import Markup, element, joined
-from arrayopt.conformance.html.verdicts import WORDS, badge
 from arrayopt.conformance.probes import probes_for
+from arrayopt.conformance.reports.html.markup import Markup, element, joined
+from arrayopt.conformance.reports.html.verdicts import WORDS, badge
 from arrayopt.firstorder import SGD
 
 

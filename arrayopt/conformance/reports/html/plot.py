@@ -3,8 +3,8 @@
 import math
 from collections.abc import Sequence
 
-from arrayopt.conformance.curves import Curve
-from arrayopt.conformance.html.markup import Markup, element, joined
+from arrayopt.conformance.reports.curves import Curve
+from arrayopt.conformance.reports.html.markup import Markup, element, joined
 
 WIDTH, HEIGHT = 240, 150
 LEFT, RIGHT, TOP, BOTTOM = 38, 8, 8, 24

@@ -1,5 +1,5 @@
 """HTML: reports as one page that needs nothing else."""
 
-from arrayopt.conformance.html.page import page
+from arrayopt.conformance.reports.html.page import page
 
 __all__ = ["page"]

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from arrayopt.conformance.candidate import Arrays, Candidate
-from arrayopt.conformance.scripts.apis import PYTHON, Api
-from arrayopt.conformance.scripts.imports import UnwritableError, bare, imported
-from arrayopt.conformance.wire import numbers, values, written
+from arrayopt.conformance.processes.wire import numbers, values, written
+from arrayopt.conformance.reports.scripts.apis import PYTHON, Api
+from arrayopt.conformance.reports.scripts.imports import UnwritableError, bare, imported
 
 if TYPE_CHECKING:  # the adapters import this module
     from arrayopt.conformance.adapters.translation import Options
@@ -57,7 +57,7 @@ def script_of(candidate: Candidate) -> Script:
     UnwritableError
         If it is not known.
     """
-    from arrayopt.conformance.process import Processes  # what starts processes is loaded where it is wanted
+    from arrayopt.conformance.processes.process import Processes  # what starts processes is loaded where it is wanted
 
     if candidate.script is not None:
         return candidate.script
@@ -142,7 +142,7 @@ class Command:
 
     def __call__(self, case: Literals) -> list[str]:
         """Return the lines."""
-        from arrayopt.conformance.process import PROTOCOL
+        from arrayopt.conformance.processes.process import PROTOCOL
 
         leaves = [{"name": k, "shape": list(p.shape), "data": numbers(p)} for k, p in case.params.items()]
         requests: list[Mapping[str, Any]] = [{"op": "hello", "protocol": PROTOCOL}]

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from arrayopt.conformance import edits
+from arrayopt.conformance.slips import edits
 from arrayopt.core import trees
 from arrayopt.core.rule import Rule
 from arrayopt.core.state import State

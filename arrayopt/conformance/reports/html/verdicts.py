@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from arrayopt.conformance.html.markup import Markup, element
+from arrayopt.conformance.reports.html.markup import Markup, element
 
 WORDS: Mapping[str, tuple[str, str]] = {
     "conforms": ("✓", "It computes the published rule."),

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from arrayopt.conformance.candidate import Candidate
-from arrayopt.conformance.catalogue import pins, scaled
 from arrayopt.conformance.compare import Ran, compare, distance, trajectory
-from arrayopt.conformance.dialects import explains, units
+from arrayopt.conformance.diagnosis.dialects import explains, units
 from arrayopt.conformance.models import Model, numbers, over, rule_in, set_up, value
-from arrayopt.conformance.slips import slipped
+from arrayopt.conformance.slips.catalogue import pins, scaled
+from arrayopt.conformance.slips.slip import slipped
 from arrayopt.core.options import JUST_ABOVE_ONE
 from arrayopt.firstorder import Clip
 

@@ -9,7 +9,7 @@ from typing import Any
 from arrayopt.conformance.candidate import Candidate, epsilon
 from arrayopt.conformance.compare import Ran, close, compare, distance, tells, tolerances, trajectory
 from arrayopt.conformance.models import Model, rule_in, set_up
-from arrayopt.conformance.slips import original
+from arrayopt.conformance.slips.slip import original
 from arrayopt.core import options
 from arrayopt.core.rule import Rule
 from arrayopt.errors import ArrayOptError

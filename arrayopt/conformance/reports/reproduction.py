@@ -4,8 +4,8 @@ from arrayopt.conformance.candidate import Candidate
 from arrayopt.conformance.compare import SLACK, Ran, bounds
 from arrayopt.conformance.models import Model, numbers, rule_in, set_up, value
 from arrayopt.conformance.report import name_of
-from arrayopt.conformance.scripts import Literals, UnwritableError, script_of
-from arrayopt.conformance.shrinking import Small, factors_of, shrink
+from arrayopt.conformance.reports.scripts import Literals, UnwritableError, script_of
+from arrayopt.conformance.reports.shrinking import Small, factors_of, shrink
 from arrayopt.core.trees import Leaf
 from arrayopt.firstorder import Clip
 from arrayopt.readers.formula import formula

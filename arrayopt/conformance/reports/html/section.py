@@ -5,14 +5,14 @@ from dataclasses import fields
 
 from arrayopt.conformance.causes import KINDS, Cause
 from arrayopt.conformance.compare import Divergence
-from arrayopt.conformance.curves import Curve
-from arrayopt.conformance.dialects import changes
-from arrayopt.conformance.html.markup import Markup, element, joined
-from arrayopt.conformance.html.plot import SAID, panel
-from arrayopt.conformance.html.verdicts import badge
+from arrayopt.conformance.diagnosis.dialects import changes
 from arrayopt.conformance.models import Model, rule_in
 from arrayopt.conformance.report import Report, brief, name_of, speakers
-from arrayopt.conformance.slips import original
+from arrayopt.conformance.reports.curves import Curve
+from arrayopt.conformance.reports.html.markup import Markup, element, joined
+from arrayopt.conformance.reports.html.plot import SAID, panel
+from arrayopt.conformance.reports.html.verdicts import badge
+from arrayopt.conformance.slips.slip import original
 from arrayopt.readers.formula import formula
 
 SHOWN = 6
