@@ -97,7 +97,8 @@ def diagnose(candidate: Candidate, runs: list[Ran], reference: Model | None) -> 
         if found is not None:
             return dataclasses.replace(found, nearest=named.nearest[0])
     off, model = named.nearest[0]
-    text = f"no dialect fits; the nearest is {told(start, model)}, off by {off:.2g} of the displacement"
+    where = f"off by {off:.2g} of the displacement in probe {runs[0].probe.name}"
+    text = f"no dialect fits; the nearest is {told(start, model)}, {where}"
     return Diagnosis(None, causes=[Cause("nearest", text, changes(start, model))], nearest=named.nearest[0])
 
 
