@@ -91,13 +91,13 @@ class Chain:
                 k = op.out.index
                 if self._is_run(part) and last.get(k, -1) <= i:
                     continue
+                if op.name in VIEWS or op.out.shape == () or (op.helper is not None and not self._has_workspace(op)):
+                    continue
                 names = results.get(k, [])
                 if len(names) == 1 and op.out.shape == shape and not op.out.boolean:
                     if last.get(slots[names[0]].index, -1) <= i - (not self._is_run(part)):
                         self._slot[k] = names[0]
                         continue
-                if op.name in VIEWS or op.out.shape == () or (op.helper is not None and not self._has_workspace(op)):
-                    continue
                 dtype = np.dtype(bool) if op.out.boolean else self._leaf.dtype
                 size = -(-math.prod(op.out.shape or ()) * dtype.itemsize // ALIGNED) * ALIGNED
                 start = free[size].pop() if free.get(size) else self.room

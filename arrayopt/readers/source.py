@@ -50,6 +50,8 @@ def _lines(i: Instruction) -> list[str]:
         return [f"copyto({i.out}, {i.args[0]})"]
     if i.name == "where":  # np.where has no `out`
         condition, x, y = i.args
+        if condition[0] == "s":  # one condition for all, kept as a number
+            condition += " != 0"
         return [f"copyto({i.out}, {y})"] * (i.out != y) + [f"copyto({i.out}, {x}, 'same_kind', {condition})"]
     # positional is quicker, but deprecated for these two
     out = f"out={i.out}" if i.name in ("maximum", "minimum") else i.out
