@@ -43,6 +43,8 @@ class Run:
         The arrays it reads or writes, full or broadcast, in order.
     written : tuple of Place
         Those that it writes.
+    masks : tuple of Place
+        Those that hold bools.
     registers, booleans : int
         How many blocks of scratch it needs, ``r0`` to ``r<n-1>`` of the leaf's dtype and ``b0`` ... of bools.
     scalars : tuple of Scalar
@@ -52,6 +54,7 @@ class Run:
     instructions: tuple[Instruction, ...]
     inputs: tuple[Place, ...]
     written: tuple[Place, ...]
+    masks: tuple[Place, ...]
     registers: int
     booleans: int
     scalars: tuple[Scalar, ...]
@@ -90,6 +93,9 @@ class _Allocator:
         self.last = {a.index: n for n, op in enumerate(self.ops) for a in op.args if isinstance(a, Value)}
         self.last |= dict.fromkeys(kept, end) | dict.fromkeys(self.finals.values(), end)
         self.held = {k: place for k, place in places.items() if k in self.last}
+        values = {a.index: a for op in self.ops for a in (*op.args, op.out) if isinstance(a, Value)}
+        held = [*places.items(), *((k, place) for place, k in self.finals.items())]
+        self.masks = {place for k, place in held if k in values and values[k].boolean}
         self.targets = {k: place for place, k in self.finals.items()}
         self.given = dict(places)
         self.free: list[Place] = []
@@ -110,6 +116,7 @@ class _Allocator:
             tuple(self.code),
             inputs,
             tuple(x for x in inputs if x in written),
+            tuple(x for x in inputs if x in self.masks),
             self.counts["r"],
             self.counts["b"],
             tuple(self.scalars),
@@ -144,7 +151,7 @@ class _Allocator:
         for place in (x for x in reversed(self.free) if x[0] == "r" and x not in taken):
             return place
         for place, k in self.finals.items():  # an array that waits for its result, if this value is gone by then
-            if self.ops[self.made[k]].out.boolean:
+            if place in self.masks:
                 continue
             if place not in taken and n < self.made[k] and self.last.get(v.index, -1) < self.made[k]:
                 return place
