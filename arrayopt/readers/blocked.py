@@ -30,6 +30,7 @@ class Bank:
     def __init__(self, block: int) -> None:
         self.block = block
         self._held: dict[Any, np.ndarray] = {}
+        self._workspaces: dict[Any, Any] = {}
         self._bytes = np.empty(0, np.uint8)
 
     def array(self, name: str, dtype: Any, size: int | None = None) -> np.ndarray:
@@ -45,6 +46,12 @@ class Bank:
         return [self.array(f"r{i}", dtype, size) for i in range(run.registers)] + [
             self.array(f"b{i}", np.dtype(bool), size) for i in range(run.booleans)
         ]
+
+    def workspace(self, key: Any, make: Callable[[], Any]) -> Any:
+        """Return the workspace of a helper, which all leaves of one shape share."""
+        if key not in self._workspaces:
+            self._workspaces[key] = make()
+        return self._workspaces[key]
 
     def reserve(self, size: int) -> None:
         """Make room for temporaries of `size` bytes."""

@@ -91,7 +91,7 @@ class Chain:
                 k = op.out.index
                 if self._is_run(part) and last.get(k, -1) <= i:
                     continue
-                if op.name in VIEWS or op.out.shape == () or (op.helper is not None and not self._has_workspace(op)):
+                if op.name in VIEWS or op.out.shape == () or (op.helper and not self._workspace(op)):
                     continue
                 names = results.get(k, [])
                 if len(names) == 1 and op.out.shape == shape and not op.out.boolean:
@@ -111,8 +111,8 @@ class Chain:
     def _is_run(self, part: Sequence[Op]) -> bool:
         return in_run(part[0], self._leaf.leaf.shape)
 
-    def _has_workspace(self, op: Op) -> bool:
-        return op.helper is not None and workspace(op.helper, op.args[0].shape, self._leaf.dtype, dict(op.attrs)) is not None
+    def _workspace(self, op: Op) -> Any:
+        return op.helper and workspace(op.helper, op.args[0].shape, self._leaf.dtype, dict(op.attrs))
 
     def _storage(self, k: int) -> np.ndarray | None:
         if k in self._slot:
@@ -202,8 +202,10 @@ class Chain:
     def _computation(self, op: Op, out: np.ndarray | None) -> Callable[..., Any]:
         attrs = dict(op.attrs)
         if op.helper is not None:
-            if out is not None:
-                return workspace(op.helper, op.args[0].shape, self._leaf.dtype, attrs, out)  # type: ignore[return-value]
+            make = self._workspace(op)
+            if make is not None:
+                in_place = self._bank.workspace((op.helper, op.args[0].shape, self._leaf.dtype, op.attrs), make)
+                return lambda *args: in_place(*args, out)
             helper = op.helper
             return lambda *args: helper(xp, *args, **attrs)
         if op.name == "where" and out is not None:

@@ -56,6 +56,7 @@ class Plan:
         self.t = 0
         self.values: dict[int, float] = programs.host(self.program.tape, h)
         self.elementwise = self.program.elementwise and all(x.alike for x in group.leaves)
+        self.multiplies = any(op.helper is not None or op.name == "matmul" for op in self.program.ops)
         if not self.elementwise and len({x.leaf.shape for x in group.leaves}) > 1:
             group.numbers.reads.add("shape")
             raise Regroup
@@ -294,6 +295,10 @@ def _shared(units: Sequence[Any], count: int, total: int) -> list[list[Any]]:
     shares: list[list[Any]] = [[] for _ in range(count)]
     done = 0
     for plan, leaves, start, stop in units:
+        if plan.multiplies:  # a BLAS has threads of its own
+            shares[0].append((plan, leaves, start, stop))
+            done += stop - start
+            continue
         cut = plan.elementwise and len(leaves) == 1
         while start < stop:
             k = min(count - 1, done * count // total)
