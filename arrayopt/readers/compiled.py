@@ -127,8 +127,9 @@ class Fused:
     def _gather_tables(self) -> list[tuple[list[int], np.ndarray, np.ndarray, np.ndarray]]:
         """Return for each batch the gradients' indices, the buffer that they are gathered in, and its rows."""
         made, row = [], 0
-        for leaves, _, _ in self._units:
-            if len(leaves) > 1 and self._g is not None:
+        for leaves, start, stop in self._units:
+            small = len(leaves) > 1 or (stop - start == leaves[0].leaf.size and 2 * stop <= self._bank.block)
+            if small and self._g is not None:
                 lengths = self._lengths[row : row + len(leaves)]
                 buffer = self._bank.array("x_g", self._scalars.dtype, int(lengths.sum()))
                 table = self._table[row : row + len(leaves)].copy()
@@ -158,7 +159,10 @@ class Fused:
         """Gather each batch's gradients into the cache and step it."""
         grads = self._grads
         for indices, buffer, table, lengths in self._gathering:
-            np.concatenate([grads[i] for i in indices], None, buffer)
+            if len(indices) == 1:
+                buffer[...] = grads[indices[0]].reshape(-1)
+            else:
+                np.concatenate([grads[i] for i in indices], None, buffer)
             self._kernel(table, lengths, self._scalars)
 
     def _point(self) -> None:

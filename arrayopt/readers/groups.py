@@ -21,7 +21,7 @@ from arrayopt.readers import threads
 from arrayopt.readers.blocked import Bank
 from arrayopt.readers.chain import Chain
 from arrayopt.readers.layout import check_apart, check_writeable, root
-from arrayopt.readers.numbers import Expression, Numbers, compiled
+from arrayopt.readers.numbers import Expression, Numbers, compiled, setting
 from arrayopt.readers.program import Program
 from arrayopt.readers.registers import Run, allocate
 
@@ -86,16 +86,8 @@ class Plan:
         evaluate, varying, put = self._evaluate, self._varying, self.put
         if not self.elementwise:
             return lambda t: put(dict(zip(varying, evaluate(t), strict=True)))
-        order = [k for k in varying if any(s.value == k for s in self.run.scalars)]
-        places = [i for k in order for i, s in enumerate(self.run.scalars) if s.value == k]
-        evaluate = compiled([self.values[k] for k in order])  # type: ignore[misc]
-        scalars = self.scalars
-
-        def set_(t: int) -> None:
-            for i, x in zip(places, evaluate(t), strict=True):
-                scalars[i] = x
-
-        return set_ if places else lambda t: None
+        wanted = [(i, self.values[s.value]) for i, s in enumerate(self.run.scalars) if s.value in varying]
+        return setting([x for _, x in wanted], [i for i, _ in wanted], self.scalars)  # type: ignore[misc]
 
 
 @dataclass
@@ -183,6 +175,7 @@ class Prepared:
         self._setters = [plan.setter() for _, plan in self._fixed]
         self._changing = [g for g in self._groups if g.numbers.symbolic is None]
         self._lists: list[list[Any]] = []
+        self._quick: list[Any] | None = None
         self._made: Any = None
 
     def _regroup(self) -> None:
@@ -195,6 +188,12 @@ class Prepared:
         """Take step t along gradients in the order of the leaves; the same list as before means the same arrays."""
         if grads is not self._grads:
             self._check(grads)
+        elif self._quick is not None:
+            for set_ in self._setters:
+                set_(t)
+            for job in self._quick:
+                job()
+            return
         for set_ in self._setters:
             set_(t)
         changing: list[Plan] = []
@@ -208,7 +207,7 @@ class Prepared:
         made = (count, [id(p) for p in changing]) if changing else count
         if made != self._made:
             self._lists = self._jobs(count, [p for _, p in self._fixed] + changing)
-            self._made, self._grads = made, None
+            self._made, self._grads, self._quick = made, None, None
             self._general = [p for p in (*(p for _, p in self._fixed), *changing) if not p.elementwise]
         if grads is not self._grads:
             for jobs in self._lists:
@@ -225,6 +224,9 @@ class Prepared:
             start = threads.clock()
             threads.run(self._lists)
             self._trial.took(threads.clock() - start)
+        alone = self._trial.settled and len(self._lists) == 1
+        if alone and not (self._changing or self._whole or self._general):
+            self._quick = self._lists[0]  # nothing but numbers is left to do before the jobs
 
     def _check(self, grads: Sequence[np.ndarray]) -> None:
         """Refuse gradients that share memory with what is written."""

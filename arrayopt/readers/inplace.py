@@ -12,7 +12,7 @@ and this module calls `prepare` again only when the arrays of the parameters or 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, Literal, Protocol
 
@@ -123,15 +123,12 @@ def engine_for(name: str, block: int | None = None) -> Engine:
     return blocked.Engine(block)
 
 
-@dataclass(frozen=True)
 class Stepper:
     """A rule that steps in place; see `inplace`."""
 
-    rule: PerLeaf
-    threads: int | None = None
-    block: int | None = None
-    engine: Name = "auto"
-    _seen: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    def __init__(self, rule: PerLeaf, threads: int | None, block: int | None, engine: Name) -> None:
+        self.rule, self.threads, self.block, self.engine = rule, threads, block, engine
+        self._seen: _Seen | None = None
 
     def init(self, params: Tree) -> State:
         """Return the state before the first step, with the arrays of each slot in one buffer per dtype."""
@@ -155,39 +152,41 @@ class Stepper:
             If the trees do not match, or a leaf cannot be written; nothing has been changed then.
         """
         seen = self._seen
-        if not (seen and seen["params"].same(params) and _same_slots(seen["slots"], state.slots)):
-            self._bind(grads, state, params)
-        elif not seen["grads"].same(grads):
-            trees.match(grads, "grads", seen["leaves"], seen["spec"])
-            trees.common_namespace(params=seen["leaves"], grads=dict(enumerate(layout.Seen(grads).leaves)))
-            seen["grads"] = layout.Seen(grads)
-        seen["step"](state.t + 1, seen["grads"].leaves)
-        return params, State(state.t + 1, state.slots)
+        if seen is None or not (seen.params.same(params) and seen.slots.same(state.slots)):
+            seen = self._bind(grads, state, params)
+        elif not seen.grads.same(grads):
+            self._follow(seen, grads)
+        t = state.t + 1
+        seen.step(t, seen.grads.leaves)
+        return params, State(t, state.slots)
 
-    def _bind(self, grads: Tree, state: State, params: Tree) -> None:
+    def _follow(self, seen: "_Seen", grads: Tree) -> None:
+        """Take new gradients, quickly where they are like those before."""
+        new = layout.Seen(grads)
+        if not new.like(seen.grads):
+            trees.match(grads, "grads", seen.leaves, seen.spec)
+            trees.common_namespace(params=seen.leaves, grads=dict(zip(seen.leaves, new.leaves, strict=True)))
+        seen.grads = new
+
+    def _bind(self, grads: Tree, state: State, params: Tree) -> "_Seen":
         leaves, spec, _, _ = self.rule.matched(grads, state, params)
         name = self.engine
         if name == "auto":
             cupy = "cupy" in namespace(*leaves.values()).__name__
             name = "cupy" if cupy else "numba" if find_spec("numba") else "numpy"
         step = engine_for(name, self.block).prepare(self.rule, leaves, state.slots, self.threads)
-        self._seen.update(
-            params=layout.Seen(params),
-            grads=layout.Seen(grads),
-            slots=[(slot, list(by), list(by.values())) for slot, by in state.slots.items()],
-            leaves=leaves,
-            spec=spec,
-            step=step,
-        )
+        slots = layout.SeenSlots(state.slots)
+        self._seen = _Seen(layout.Seen(params), layout.Seen(grads), slots, leaves, spec, step)
+        return self._seen
 
 
-def _same_slots(
-    seen: Sequence[tuple[str, list[str], list[Array]]], slots: Mapping[str, Mapping[str, Array]]
-) -> bool:
-    if len(seen) != len(slots):
-        return False
-    for slot, paths, arrays in seen:
-        by = slots.get(slot)
-        if by is None or list(by) != paths or not all(map(layout.is_, by.values(), arrays)):
-            return False
-    return True
+@dataclass
+class _Seen:
+    """What the last step met, so that the next one looks at it again only where it differs."""
+
+    params: layout.Seen
+    grads: layout.Seen
+    slots: layout.SeenSlots
+    leaves: Mapping[str, Array]
+    spec: Any
+    step: Step

@@ -132,11 +132,45 @@ class Seen:
 
     def same(self, tree: Tree) -> bool:
         """Tell whether `tree` holds the arrays of the tree that was seen."""
-        if type(tree) is not self._type:
+        if tree is self.tree and self._type is np.ndarray:
+            return True
+        if type(tree) is not self._type or self._type is np.ndarray:
             return False
-        if self._type is np.ndarray:
-            return tree is self.tree
         if self._keys is not None:
             return list(tree) == self._keys and all(map(is_, tree.values(), self._values))
         leaves, spec = optree.tree_flatten(tree)
         return len(leaves) == len(self.leaves) and all(map(is_, leaves, self.leaves)) and bool(spec == self._spec)
+
+    def like(self, other: "Seen") -> bool:
+        """Tell whether two trees hold NumPy arrays of the same shapes and dtypes in the same structure."""
+        return bool(self._spec == other._spec) and all(
+            type(x) is type(y) is np.ndarray and x.shape == y.shape and x.dtype is y.dtype
+            for x, y in zip(self.leaves, other.leaves, strict=True)
+        )
+
+
+class SeenSlots:
+    """The slots of a state as they were last seen."""
+
+    def __init__(self, slots: Mapping[str, Mapping[str, Array]]) -> None:
+        self._all = [(slot, list(by), list(by.values())) for slot, by in slots.items()]
+        self._few = [(slot, path, x) for slot, by in slots.items() for path, x in by.items()]
+        self._is_small = len(self._few) <= 16
+
+    def same(self, slots: Mapping[str, Mapping[str, Array]]) -> bool:
+        """Tell whether a state holds the arrays that were seen, and no other slots."""
+        if len(slots) != len(self._all):
+            return False
+        try:
+            if self._is_small:
+                for slot, path, x in self._few:
+                    if slots[slot][path] is not x:
+                        return False
+            else:
+                for slot, paths, arrays in self._all:
+                    by = slots[slot]
+                    if list(by) != paths or not all(map(is_, by.values(), arrays)):
+                        return False
+        except KeyError:
+            return False
+        return True

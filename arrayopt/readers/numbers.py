@@ -55,6 +55,17 @@ for _name, _symbol in {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "pow"
 
 def compiled(numbers: Sequence[Expression]) -> Callable[[int], tuple[float, ...]]:
     """Return a function of t that evaluates expressions; parts they share are computed once."""
+    lines, results = _lines(numbers)
+    return _function([*lines, f"return ({''.join(f'{x}, ' for x in results)})"], {})
+
+
+def setting(numbers: Sequence[Expression], places: Sequence[int], target: Any) -> Callable[[int], None]:
+    """Return a function of t that puts the value of each expression into its place in `target`."""
+    lines, results = _lines(numbers)
+    return _function([*lines, *(f"s[{i}] = {x}" for i, x in zip(places, results, strict=True)), "return"], {"s": target})
+
+
+def _lines(numbers: Sequence[Expression]) -> tuple[list[str], list[str]]:
     lines: list[str] = []
     names: dict[int, str] = {}
 
@@ -66,14 +77,15 @@ def compiled(numbers: Sequence[Expression]) -> Callable[[int], tuple[float, ...]
             text = x.symbol if not args else f" {x.symbol} ".join(args) if len(args) == 2 else x.symbol + args[0]
             names[id(x)] = "t" if x.symbol == "t" else f"x{len(names)}"
             if x.symbol != "t":
-                lines.append(f"    {names[id(x)]} = {text}")
+                lines.append(f"{names[id(x)]} = {text}")
         return names[id(x)]
 
-    results = "".join(f"{name(x)}, " for x in numbers)
-    space: dict[str, Any] = {}
-    exec("\n".join(["def numbers(t):", *lines, f"    return ({results})"]), space)  # only what is written above
-    result: Callable[[int], tuple[float, ...]] = space["numbers"]
-    return result
+    return lines, [name(x) for x in numbers]
+
+
+def _function(body: Sequence[str], space: dict[str, Any]) -> Any:
+    exec("\n    ".join(["def numbers(t):", *body]), space)  # only what is written above
+    return space["numbers"]
 
 
 class Watched:
