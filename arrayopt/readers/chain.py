@@ -159,6 +159,7 @@ class Chain:
         made = {op.out.index for op in part}
         read = {a.index: a for op in part for a in op.args if isinstance(a, Value) and a.index not in made}
         single = {k for k, v in read.items() if v.shape in (None, ())}
+        part = _spread([v for k, v in read.items() if k not in single and v.shape != shape], part, shape)
         places = {k: f"x_{k}" for k in read if k not in single}
         finals = {f"x_{k}": op.out for op in part if (k := op.out.index) in self._slot or k in self._temporary}
         for place, v in finals.items():  # the slot that a result takes over is the same array as its old value
@@ -218,6 +219,16 @@ class Chain:
         if out.dtype == np.float16:  # means of it are sums in float32, unless they are written to float16
             return lambda *args: (np.copyto(out, function(*args, **attrs)), out)[-1]
         return lambda *args: function(*args, out=out, **attrs)
+
+
+def _spread(narrow: Sequence[Value], part: Sequence[Op], shape: tuple[int, ...]) -> list[Op]:
+    """Copy what is broadcast to blocks of the full shape first: a ufunc would do so in memory that it allocates."""
+    wide = {v: Value(-1000 - n, shape, v.boolean) for n, v in enumerate(narrow)}
+    copies = [Op("copy", (v,), (), w) for v, w in wide.items()]
+    return copies + [
+        Op(op.name, tuple(wide.get(a, a) if isinstance(a, Value) else a for a in op.args), op.attrs, op.out, op.helper)
+        for op in part
+    ]
 
 
 def _by_rows(run: Run, scalars: np.ndarray, bank: Bank, shape: tuple[int, ...], dtype: Any) -> Callable[[Any], None]:
