@@ -18,6 +18,7 @@ from arrayopt.readers.layout import joined
 from arrayopt.readers.registers import Run
 from arrayopt.readers.source import Block, block_function
 
+_SET: Any = setitem
 ONE_THREAD = 256 << 10
 """Bytes of a block: a few registers of it stay in a second-level cache of 1 MiB."""
 MANY_THREADS = 512 << 10
@@ -61,7 +62,8 @@ class Bank:
     def view(self, start: int, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
         """Return a temporary array in the reserved room."""
         nbytes = math.prod(shape) * np.dtype(dtype).itemsize
-        return self._bytes[start : start + nbytes].view(dtype).reshape(shape)
+        made: np.ndarray = self._bytes[start : start + nbytes].view(dtype).reshape(shape)
+        return made
 
 
 class Packed:
@@ -100,11 +102,12 @@ class Packed:
         self._gathers = self._gather if view is not None else [*self._gather, (arrays, self._buffer)]
 
     def __call__(self) -> None:
+        """Gather, step, scatter."""
         for arrays, buffer in self._gathers:
             np.concatenate(arrays, None, buffer)
         self._block(*self._args)
         for arrays, parts in self._scatter:
-            deque(map(setitem, arrays, repeat(...), parts), 0)
+            deque(map(_SET, arrays, repeat(...), parts), 0)
 
 
 def _parts(buffer: np.ndarray, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -137,6 +140,7 @@ class Spanned:
             self._other.take(grads)
 
     def __call__(self) -> None:
+        """Step block by block."""
         if self._other is not None:
             self._other()
             return
@@ -172,6 +176,7 @@ class Pieces:
             self._arrays[self._run.inputs.index("x_g")] = grads[self._leaf.index]
 
     def __call__(self) -> None:
+        """Step piece by piece."""
         for where, shape, first in pieces(self._leaf.leaf.shape, self._bank.block):
             if self._start <= first < self._stop:
                 registers = self._bank.registers(self._run, self._leaf.dtype, math.prod(shape))

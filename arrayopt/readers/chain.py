@@ -1,4 +1,4 @@
-"""Rules that look at a whole leaf: runs in blocks, and between them operations on whole arrays, as the pure rule has them.
+"""Rules that look at a whole leaf: runs in blocks, and operations on whole arrays between them.
 
 What is handed from one part to the next lies in the leaf's own slots where their old values are dead, else in
 temporaries that share one piece of memory a thread.
@@ -50,6 +50,7 @@ class Chain:
         self._g = grads[self._leaf.index]
 
     def __call__(self) -> None:
+        """Take the step of the plan's numbers."""
         if not self._replays or not self._g.flags.c_contiguous:  # type: ignore[union-attr]
             self._pure()
             return
@@ -94,10 +95,11 @@ class Chain:
                 if op.name in VIEWS or op.out.shape == () or (op.helper and not self._workspace(op)):
                     continue
                 names = results.get(k, [])
-                if len(names) == 1 and op.out.shape == shape and not op.out.boolean:
-                    if last.get(slots[names[0]].index, -1) <= i - (not self._is_run(part)):
-                        self._slot[k] = names[0]
-                        continue
+                before = i if self._is_run(part) else i - 1  # the last part that may read what is written over
+                own = len(names) == 1 and op.out.shape == shape and not op.out.boolean
+                if own and last.get(slots[names[0]].index, -1) <= before:
+                    self._slot[k] = names[0]
+                    continue
                 dtype = np.dtype(bool) if op.out.boolean else self._leaf.dtype
                 size = -(-math.prod(op.out.shape or ()) * dtype.itemsize // ALIGNED) * ALIGNED
                 start = free[size].pop() if free.get(size) else self.room
@@ -209,16 +211,26 @@ class Chain:
                 return lambda *args: in_place(*args, out)
             helper = op.helper
             return lambda *args: helper(xp, *args, **attrs)
-        if op.name == "where" and out is not None:
-            return lambda c, x, y: (np.copyto(out, y), np.copyto(out, x, where=c), out)[-1]
         function: Callable[..., Any] = UFUNCS.get(op.name) or getattr(xp, op.name)
-        if op.name == "copy":
-            function = np.positive
         if out is None or op.name in VIEWS:
             return lambda *args: function(*args, **attrs)
+        kept = out
+        if op.name == "where":
+            return lambda c, x, y: _where(kept, c, x, y)
         if out.dtype == np.float16:  # means of it are sums in float32, unless they are written to float16
-            return lambda *args: (np.copyto(out, function(*args, **attrs)), out)[-1]
-        return lambda *args: function(*args, out=out, **attrs)
+            return lambda *args: _copied(kept, function(*args, **attrs))
+        return lambda *args: function(*args, out=kept, **attrs)
+
+
+def _where(out: np.ndarray, condition: Any, x: Any, y: Any) -> np.ndarray:
+    np.copyto(out, y)
+    np.copyto(out, x, where=condition)
+    return out
+
+
+def _copied(out: np.ndarray, x: Any) -> np.ndarray:
+    out[...] = x
+    return out
 
 
 def _spread(narrow: Sequence[Value], part: Sequence[Op], shape: tuple[int, ...]) -> list[Op]:

@@ -144,6 +144,7 @@ class Fused:
         self._grads, self._met, self._pointed = grads, False, False
 
     def __call__(self) -> None:
+        """Step along the gradients of the last `take`."""
         if not self._pointed:
             if self._only_batches and not self._met:
                 self._met = True

@@ -54,7 +54,7 @@ class Plan:
         first = group.leaves[0]
         self.program: Program = programs.build(first.rule, first.leaf, h, first.slots)
         self.t = 0
-        self.values: dict[int, float] = programs.host(self.program.tape, h)
+        self.values: dict[int, Any] = programs.host(self.program.tape, h)
         self.elementwise = self.program.elementwise and all(x.alike for x in group.leaves)
         self.multiplies = any(op.helper is not None or op.name == "matmul" for op in self.program.ops)
         if not self.elementwise and len({x.leaf.shape for x in group.leaves}) > 1:
@@ -67,7 +67,7 @@ class Plan:
             self.run: Run = allocate(self.program.ops, places, finals, {v.index for v in (tape.arrays["g"],)})
             self.scalars = np.empty(len(self.run.scalars), first.dtype)
         self._varying = [k for k, x in self.values.items() if isinstance(x, Expression)]
-        self._evaluate = compiled([self.values[k] for k in self._varying])  # type: ignore[misc]
+        self._evaluate = compiled([self.values[k] for k in self._varying])
         with np.errstate(over="ignore"):  # a number beyond the range of the dtype is infinite, as NumPy has it
             self.put({k: x for k, x in self.values.items() if not isinstance(x, Expression)}, literals=True)
 
@@ -76,7 +76,7 @@ class Plan:
         self.values.update(values)
         if self.elementwise:
             for i, scalar in enumerate(self.run.scalars):
-                if scalar.value in values:
+                if scalar.value is not None and scalar.value in values:
                     self.scalars[i] = values[scalar.value]
                 elif literals and scalar.value is None:
                     self.scalars[i] = scalar.literal
@@ -87,7 +87,7 @@ class Plan:
         if not self.elementwise:
             return lambda t: put(dict(zip(varying, evaluate(t), strict=True)))
         wanted = [(i, self.values[s.value]) for i, s in enumerate(self.run.scalars) if s.value in varying]
-        return setting([x for _, x in wanted], [i for i, _ in wanted], self.scalars)  # type: ignore[misc]
+        return setting([x for _, x in wanted], [i for i, _ in wanted], self.scalars)
 
 
 @dataclass
@@ -158,9 +158,8 @@ class Prepared:
             reads = self._known.get(kind)
             if reads is None:
                 reads = self._known[kind] = frozenset(Numbers(x.rule, x.leaf).reads)
-            key = (*kind, *("shape" in reads and (x.leaf.shape,) or ()), *("path" in reads and (x.leaf.path,) or ()))
-            if not x.alike:
-                key = (*key, x.leaf.shape)
+            shape = x.leaf.shape if "shape" in reads or not x.alike else None
+            key = (*kind, shape, x.leaf.path if "path" in reads else None)
             if key not in groups:
                 numbers = Numbers(x.rule, x.leaf)
                 groups[key] = Group(numbers, frozenset({*reads, *numbers.reads}))

@@ -29,7 +29,7 @@ class Expression:
 
     __bool__ = __float__ = __int__ = __index__ = __trunc__ = __round__ = __floor__ = __ceil__ = _refuse
     __lt__ = __le__ = __gt__ = __ge__ = __mod__ = __rmod__ = __floordiv__ = __rfloordiv__ = __divmod__ = _refuse
-    __eq__ = __ne__ = _refuse  # type: ignore[assignment]
+    __eq__ = __ne__ = _refuse
     __hash__ = object.__hash__
 
     def __neg__(self) -> "Expression":
@@ -56,13 +56,17 @@ for _name, _symbol in {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "pow"
 def compiled(numbers: Sequence[Expression]) -> Callable[[int], tuple[float, ...]]:
     """Return a function of t that evaluates expressions; parts they share are computed once."""
     lines, results = _lines(numbers)
-    return _function([*lines, f"return ({''.join(f'{x}, ' for x in results)})"], {})
+    last = f"return ({''.join(f'{x}, ' for x in results)})"
+    function: Callable[[int], tuple[float, ...]] = _function([*lines, last], {})
+    return function
 
 
 def setting(numbers: Sequence[Expression], places: Sequence[int], target: Any) -> Callable[[int], None]:
     """Return a function of t that puts the value of each expression into its place in `target`."""
     lines, results = _lines(numbers)
-    return _function([*lines, *(f"s[{i}] = {x}" for i, x in zip(places, results, strict=True)), "return"], {"s": target})
+    put = [f"s[{i}] = {x}" for i, x in zip(places, results, strict=True)]
+    function: Callable[[int], None] = _function([*lines, *put, "return"], {"s": target})
+    return function
 
 
 def _lines(numbers: Sequence[Expression]) -> tuple[list[str], list[str]]:

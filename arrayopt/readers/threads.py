@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 
@@ -58,8 +59,8 @@ def run(lists: Sequence[Sequence[Job]]) -> None:
             job()
 
 
-def _run(jobs: Sequence[Job], errors: dict[str, str]) -> None:
-    with np.errstate(**errors):  # type: ignore[arg-type]
+def _run(jobs: Sequence[Job], errors: Any) -> None:
+    with np.errstate(**errors):
         for job in jobs:
             job()
 

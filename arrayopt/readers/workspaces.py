@@ -8,7 +8,7 @@ import numpy as np
 from arrayopt.core.orthogonal import newton_schulz
 from arrayopt.core.orthogonal.buffered import buffered, supported
 
-NEWTON_SCHULZ = newton_schulz.__wrapped__
+NEWTON_SCHULZ: Any = vars(newton_schulz)["__wrapped__"]
 """What the tape records."""
 
 

@@ -9,8 +9,6 @@ from tests.common.rules import accepts, arrays, every_dialect, exaggerated, for_
 from tests.readers.common import assert_in_place_is_pure
 
 
-
-
 @pytest.mark.parametrize("cls", RULES, ids=lambda c: c.__name__)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_every_dialect(cls, dtype):
