@@ -43,7 +43,8 @@ def buffered(
     The bits are those of `newton_schulz`, but for `by_gram`, which rounds differently: an error of the Gram matrix
     weighs more on small singular values. In float32, 128 x 512, five "keller" steps, the relative error in the
     Frobenius norm is 2e-5 (plain: 1e-6) for Gaussian matrices and 2e-4 (plain: 6e-6) where singular values fall to
-    1e-6 of the largest, and with "polar_express" 1e-5 and 6e-4: about ``newton_schulz.error``, of which the conformance kit accepts four times.
+    1e-6 of the largest, and with "polar_express" 1e-5 and 6e-4: about ``newton_schulz.error``, of which the
+    conformance kit accepts four times.
     """
     tall = shape[-2] > shape[-1]
     m = min(shape[-2:])
