@@ -348,3 +348,15 @@ def test_a_step_allocates_no_more_however_large_the_leaves(cls, engine, threads)
     finally:
         tracemalloc.stop()
     assert peak < 64 << 10
+
+
+@engines
+def test_a_replaced_rule_goes_on_with_the_state(engine):
+    rule, make = Adam(lr=0.1), tree(MIXED)
+    params, state = make(0), None
+    stepper = inplace(rule, engine=engine)
+    state = stepper.init(params)
+    for i, after in enumerate((rule, rule.replace(lr=0.5), rule.replace(amsgrad="none", weight_decay=0.1))):
+        expected = after.update(make(i), state, {k: x.copy() for k, x in params.items()})
+        _, state = inplace(after, engine=engine).update(make(i), state, params)
+        assert_same(expected, (params, state))
