@@ -107,6 +107,8 @@ class _Stepper:
             m.begin(gradients[m.leaf.path], h)
         for batch in self.batches[kinds]:
             batch.run()
+        for m in self.members:
+            m.end()
 
     def _batched(self, found: list[tuple[dict[str, Any], Any]]) -> list[Batch]:
         """Put leaves with the same kernels together."""

@@ -25,6 +25,10 @@ class Member:
         """Take what a step brings."""
         self.arrays["g"], self.h = g, h
 
+    def end(self) -> None:
+        """Let go of the gradient."""
+        del self.arrays["g"]
+
 
 class Batch:
     """Leaves whose programs have the same signature."""

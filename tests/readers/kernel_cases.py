@@ -1,0 +1,46 @@
+"""Every value of every dialect field of every rule, at least once."""
+
+from collections.abc import Iterator
+
+from arrayopt.core import options
+from arrayopt.core.rule import Rule
+from arrayopt.core.tracing import trace
+from arrayopt.core.trees import Leaf
+from arrayopt.errors import OptionError
+from arrayopt.readers.kernel_parts import cut
+from arrayopt.readers.kernel_program import Program
+from tests.common.rules import accepts, exaggerated
+
+SHAPES = {"w": (4, 3), "layer/bias": (6,), "embedding/e": (3, 5), "gamma": (7,), "conv": (2, 3, 2), "scalar": ()}
+STEPS = (1, 2, 3)
+
+
+def each_value(cls: type[Rule]) -> Iterator[Rule]:
+    """Yield the rule at exaggerated settings, and with each value of each dialect field in its place."""
+    rule = exaggerated(cls)
+    yield rule
+    for name, values in options.dialects(cls).items():
+        for value in values:
+            if value != getattr(rule, name):
+                yield _with(rule, name, value)
+
+
+def _with(rule: Rule, name: str, value: object) -> Rule:
+    try:
+        return rule.replace(**{name: value})
+    except OptionError:  # a value that needs another beside it: the first preset that has both
+        for preset in type(rule).presets.values():
+            if preset.fields.get(name) == value:
+                return type(rule)(**preset.fields)
+        raise
+
+
+def programs(rule: Rule, dtype: str) -> Iterator[Program]:
+    """Yield what is to be done to leaves of several shapes and names, at the first steps."""
+    for path, shape in SHAPES.items():
+        if not accepts(rule, shape):
+            continue
+        leaf = Leaf(path, shape, dtype)
+        for t in STEPS:
+            h = rule.numbers_at(t, leaf)
+            yield Program(cut(trace(rule, leaf, h, rule.slot_shapes(leaf))))
