@@ -7,7 +7,7 @@ one `cupy.ElementwiseKernel` a leaf. Numbers are arguments of the kernels, so th
 results of reductions stay on the device.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -15,7 +15,6 @@ import numpy as np
 from arrayopt.backend import Array
 from arrayopt.core.optimizer import PerLeaf
 from arrayopt.core.rule import Rule
-from arrayopt.core.state import State
 from arrayopt.core.tracing import trace
 from arrayopt.core.trees import Leaf, describe, label
 from arrayopt.errors import LeafError
@@ -28,10 +27,10 @@ from arrayopt.readers.kernel_program import Program
 ALONE = 1 << 20
 """Elements from which a leaf with intermediate arrays is stepped alone, so that one leaf's exist at a time."""
 
-Step = Callable[[int, Mapping[str, Array]], None]
+Step = Callable[[int, Sequence[Array]], None]
 
 
-class Kernels:
+class Engine:
     """The engine "cupy".
 
     Parameters
@@ -48,8 +47,14 @@ class Kernels:
     def __init__(self, device: Device | None = None) -> None:
         self.device: Device = CuPy() if device is None else device
 
-    def prepare(self, rule: PerLeaf, leaves: Mapping[str, Array], state: State) -> Step:
-        """Return ``step(t, grads)``, which takes step t of `leaves` and of the slots of `state` in place.
+    def prepare(
+        self,
+        rule: PerLeaf,
+        leaves: Mapping[str, Array],
+        slots: Mapping[str, Mapping[str, Array]],
+        threads: int | None = None,
+    ) -> Step:
+        """Return ``step(t, grads)``, which takes step t in place; `grads` are in the order of `leaves`.
 
         Parameters
         ----------
@@ -57,25 +62,33 @@ class Kernels:
             The rule.
         leaves : dict of array
             Parameters by path.
-        state : State
-            As `rule.init` made it; its slots are written.
+        slots : dict of dict of array
+            State by slot and path, as `rule.init` made it.
+        threads : int, optional
+            Of no meaning to a device.
 
         Raises
         ------
         LeafError
             If an array is not one of the device's, or two that are written may share memory.
         """
-        return _Stepper(self.device, rule, leaves, state)
+        return _Stepper(self.device, rule, leaves, slots)
 
 
 class _Stepper:
-    def __init__(self, device: Device, rule: PerLeaf, leaves: Mapping[str, Array], state: State) -> None:
+    def __init__(
+        self,
+        device: Device,
+        rule: PerLeaf,
+        leaves: Mapping[str, Array],
+        slots: Mapping[str, Mapping[str, Array]],
+    ) -> None:
         self.device = device
         self.members: list[Member] = []
         self.rules: list[Rule] = []
         written = {}
         for path, p in leaves.items():
-            leaf, arrays = describe(path, p), {"p": p, **state.at(path)}
+            leaf, arrays = describe(path, p), {"p": p, **{s: by[path] for s, by in slots.items() if path in by}}
             for name, x in arrays.items():
                 what = f"params: {label(path)}" if name == "p" else f"slot {name!r}: {label(path)}"
                 if not device.owns(x):
@@ -89,22 +102,22 @@ class _Stepper:
         self.programs: dict[Any, Program] = {}
         self.batches: dict[Any, list[Batch]] = {}
 
-    def __call__(self, t: int, grads: Mapping[str, Array]) -> None:
+    def __call__(self, t: int, grads: Sequence[Array]) -> None:
         """Take one step."""
         if not self.members:
             return
         with self.device.current(self.members[0].arrays["p"]), np.errstate(all="ignore"):
             self._step(t, grads)
 
-    def _step(self, t: int, grads: Mapping[str, Array]) -> None:
-        gradients = self.ranges.apart({m.leaf.path: grads[m.leaf.path] for m in self.members})
+    def _step(self, t: int, grads: Sequence[Array]) -> None:
+        gradients = self.ranges.apart(grads)
         numbers = _Numbers(t)
         found = [numbers.of(rule, m.leaf) for rule, m in zip(self.rules, self.members, strict=True)]
         kinds = tuple(static for _, static in found)
         if kinds not in self.batches:
             self.batches[kinds] = self._batched(found)
-        for m, (h, _) in zip(self.members, found, strict=True):
-            m.begin(gradients[m.leaf.path], h)
+        for m, g, (h, _) in zip(self.members, gradients, found, strict=True):
+            m.begin(g, h)
         for batch in self.batches[kinds]:
             batch.run()
         for m in self.members:

@@ -1,7 +1,7 @@
 """Which arrays may share memory."""
 
 import bisect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from arrayopt.backend import Array
 from arrayopt.errors import LeafError
@@ -16,7 +16,7 @@ class Ranges:
         self._ranges = sorted((*self._range(x), what) for what, x in written.items() if x.size)
         self._starts = [start for start, _, _ in self._ranges]
         self._known: tuple[int, ...] = ()
-        self._shared: frozenset[str] = frozenset()
+        self._shared: tuple[int, ...] = ()
 
     def check(self) -> None:
         """Raise if two of the arrays may overlap: the order of writing would decide what is kept."""
@@ -24,13 +24,16 @@ class Ranges:
             if start < end:
                 raise LeafError(f"{other} may share memory with {what}; pass a copy of one of them")
 
-    def apart(self, gradients: Mapping[str, Array]) -> dict[str, Array]:
+    def apart(self, gradients: Sequence[Array]) -> list[Array]:
         """Return the gradients, copied where writing might change them while they are read."""
-        addresses = tuple(map(self.device.address, gradients.values()))
+        addresses = tuple(map(self.device.address, gradients))
         if addresses != self._known:
-            self._shared = frozenset(path for path, g in gradients.items() if g.size and self._meets(g))
+            self._shared = tuple(n for n, g in enumerate(gradients) if g.size and self._meets(g))
             self._known = addresses
-        return {path: g.copy() if path in self._shared else g for path, g in gradients.items()}
+        found = list(gradients)
+        for n in self._shared:
+            found[n] = found[n].copy()
+        return found
 
     def _meets(self, x: Array) -> bool:
         start, end = self._range(x)
