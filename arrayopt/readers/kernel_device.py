@@ -39,7 +39,7 @@ class Device(Protocol):
         """Launch a kernel for one leaf."""
 
 
-class CuPy:
+class CuPy(Device):
     """CuPy's current device and stream; kernels are compiled by NVRTC when they are first launched, and cached."""
 
     def __init__(self) -> None:

@@ -66,9 +66,7 @@ def is_elementwise(op: Op) -> bool:
 def cut(tape: Tape) -> Parts:
     """Cut a tape into parts."""
     groups = _grouped(tape)
-    return Parts(
-        tape.leaf, tape.numbers, tuple(op for op in tape.ops if op.on_host), *_placed(tape, groups)
-    )
+    return Parts(tape.leaf, tape.numbers, tuple(op for op in tape.ops if op.on_host), *_placed(tape, groups))
 
 
 def _array_args(op: Op) -> Iterable[Value]:
@@ -114,9 +112,7 @@ def _last_uses(tape: Tape, groups: Sequence[Sequence[Op]]) -> dict[int, int]:
     return last
 
 
-def _placed(
-    tape: Tape, groups: Sequence[Sequence[Op]]
-) -> tuple[tuple[Run | Whole, ...], tuple[tuple[int, ...], ...]]:
+def _placed(tape: Tape, groups: Sequence[Sequence[Op]]) -> tuple[tuple[Run | Whole, ...], tuple[tuple[int, ...], ...]]:
     """Decide where every value lies."""
     last = _last_uses(tape, groups)
     at = {v.index: Place("leaf", name) for name, v in tape.arrays.items()}

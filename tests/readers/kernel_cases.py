@@ -1,6 +1,6 @@
 """Every value of every dialect field of every rule, at least once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from arrayopt.core import options
 from arrayopt.core.rule import Rule
@@ -9,6 +9,7 @@ from arrayopt.core.trees import Leaf
 from arrayopt.errors import OptionError
 from arrayopt.readers.kernel_parts import cut
 from arrayopt.readers.kernel_program import Program
+from arrayopt.readers.kernel_source import Source
 from tests.common.rules import accepts, exaggerated
 
 SHAPES = {"w": (4, 3), "layer/bias": (6,), "embedding/e": (3, 5), "gamma": (7,), "conv": (2, 3, 2), "scalar": ()}
@@ -44,3 +45,13 @@ def programs(rule: Rule, dtype: str) -> Iterator[Program]:
         for t in STEPS:
             h = rule.numbers_at(t, leaf)
             yield Program(cut(trace(rule, leaf, h, rule.slot_shapes(leaf))))
+
+
+def sources(rules: Iterable[Rule], dtype: str) -> list[Source]:
+    """Return the distinct sources of rules."""
+    found = {}
+    for rule in rules:
+        for program in programs(rule, dtype):
+            for _, source in program.runs():
+                found.setdefault((source.many().name, source.one.name), source)
+    return list(found.values())
