@@ -56,6 +56,8 @@ class Engine:
     ) -> Step:
         """Return ``step(t, grads)``, which takes step t in place; `grads` are in the order of `leaves`.
 
+        The same sequence as in the call before stands for the same arrays; it is held until the next call.
+
         Parameters
         ----------
         rule : Rule or Partition
@@ -101,6 +103,8 @@ class _Stepper:
         self.structures = [r.structure() for r in self.rules]
         self.programs: dict[Any, Program] = {}
         self.batches: dict[Any, list[Batch]] = {}
+        self.seen: Sequence[Array] | None = None
+        self.kinds: Any = None
 
     def __call__(self, t: int, grads: Sequence[Array]) -> None:
         """Take one step."""
@@ -110,18 +114,23 @@ class _Stepper:
             self._step(t, grads)
 
     def _step(self, t: int, grads: Sequence[Array]) -> None:
-        gradients = self.ranges.apart(grads)
         numbers = _Numbers(t)
         found = [numbers.of(rule, m.leaf) for rule, m in zip(self.rules, self.members, strict=True)]
         kinds = tuple(static for _, static in found)
         if kinds not in self.batches:
             self.batches[kinds] = self._batched(found)
-        for m, g, (h, _) in zip(self.members, gradients, found, strict=True):
-            m.begin(g, h)
+        for m, (h, _) in zip(self.members, found, strict=True):
+            m.h = h
+        same = grads is self.seen and kinds == self.kinds
+        if not same:
+            gradients = self.ranges.apart(grads)
+            for m, g in zip(self.members, gradients, strict=True):
+                m.arrays["g"] = g
+            # a copy is made anew at every step
+            self.seen = None if any(a is not b for a, b in zip(grads, gradients, strict=True)) else grads
+            self.kinds = kinds
         for batch in self.batches[kinds]:
-            batch.run()
-        for m in self.members:
-            m.end()
+            batch.run(same)
 
     def _batched(self, found: list[tuple[dict[str, Any], Any]]) -> list[Batch]:
         """Put leaves with the same kernels together."""

@@ -1,7 +1,7 @@
 """Leaves that share launches, and the launching."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from arrayopt.core.trees import Leaf
 from arrayopt.readers.kernel_device import Device
 from arrayopt.readers.kernel_parts import Place, Run, Whole
 from arrayopt.readers.kernel_program import Program
-from arrayopt.readers.kernel_source import CHUNK, MADE, Source
+from arrayopt.readers.kernel_source import CHUNK, MADE, Source, Text
 
 
 class Member:
@@ -21,13 +21,13 @@ class Member:
         self.leaf, self.arrays = leaf, arrays
         self.h: Mapping[str, Any] = {}
 
-    def begin(self, g: Array, h: Mapping[str, Any]) -> None:
-        """Take what a step brings."""
-        self.arrays["g"], self.h = g, h
 
-    def end(self) -> None:
-        """Let go of the gradient."""
-        del self.arrays["g"]
+class Row(NamedTuple):
+    """A leaf's part in a launch for many."""
+
+    member: int
+    size: int
+    addresses: tuple[int, ...]
 
 
 class Batch:
@@ -38,17 +38,16 @@ class Batch:
         self.dtype = members[0].leaf.dtype
         self.wide = MADE[self.dtype]
         self._tables: dict[int, _Table] = {}
+        self._rows: dict[int, list[Row]] = {}
+        self._texts: dict[tuple[int, tuple[int, ...]], Text] = {}
+        kinds: dict[Any, int] = {}
+        self._tapes = [kinds.setdefault(p.on_host, len(kinds)) for p in programs]
 
-    def run(self) -> None:
-        """Take the step."""
-        # leaves with the same h have the same numbers, if they have the same tape
-        known: dict[tuple[int, int], dict[int, float]] = {}
-        numbers = []
-        for m, program in zip(self.members, self.programs, strict=True):
-            key = id(m.h), id(program)
-            if key not in known:
-                known[key] = program.numbers(m.h)
-            numbers.append(known[key])
+    def run(self, same: bool = False) -> None:
+        """Take the step; `same` says that the arrays are those of the step before."""
+        if not same:
+            self._rows.clear()
+        numbers = self._numbers()
         made: list[dict[int, Array]] = [{} for _ in self.members]
         for i, part in enumerate(self.programs[0].parts):
             if isinstance(part, Run):
@@ -58,9 +57,21 @@ class Batch:
                     whole = program.parts[i]
                     assert isinstance(whole, Whole)
                     own[whole.op.out.index] = self._whole(whole, m, own, n)
-            for program, own in zip(self.programs, made, strict=True):
-                for k in program.free[i]:
-                    del own[k]
+            if self.programs[0].free[i]:
+                for program, own in zip(self.programs, made, strict=True):
+                    for k in program.free[i]:
+                        del own[k]
+
+    def _numbers(self) -> list[Mapping[int, float]]:
+        """Return the numbers of each leaf: the same object where they are the same."""
+        known: dict[tuple[int, int], Mapping[int, float]] = {}
+        found = []
+        for m, program, tape in zip(self.members, self.programs, self._tapes, strict=True):
+            key = id(m.h), tape
+            if key not in known:
+                known[key] = program.numbers(m.h)
+            found.append(known[key])
+        return found
 
     def _whole(self, part: Whole, m: Member, made: Mapping[int, Array], numbers: Mapping[int, float]) -> Array:
         """Do one operation by the array library, in float32 where the leaf is bfloat16."""
@@ -80,47 +91,62 @@ class Batch:
 
     def _launch(self, i: int, numbers: Sequence[Mapping[int, float]], made: Sequence[dict[int, Array]]) -> None:
         """Do one run on all leaves."""
-        rows: list[tuple[int, int, Source, list[Array]]] = []
-        for n, (m, program, own) in enumerate(zip(self.members, self.programs, made, strict=True)):
-            run, text = program.parts[i], program.sources[i]
-            assert isinstance(run, Run)
-            assert text is not None
-            for v, place in run.writes:
-                if place.kind == "made":
-                    own[v.index] = self.device.empty(run.shape, "bool" if v.boolean else self.wide)
-            arrays = [_array(x.place, m, own) for x in text.operands]
-            if run.size == 0:
-                continue
-            if text.broadcasts or not all(x.flags.c_contiguous for x in arrays):
-                self._one(text, arrays, numbers[n])
-            else:
-                rows.append((n, run.size, text, arrays))
+        rows = self._rows.get(i)
+        if rows is None:
+            rows, again = [], True
+            for n, (m, program, own) in enumerate(zip(self.members, self.programs, made, strict=True)):
+                run, text = program.parts[i], program.sources[i]
+                assert isinstance(run, Run)
+                assert text is not None
+                for v, place in run.writes:
+                    if place.kind == "made":
+                        own[v.index] = self.device.empty(run.shape, "bool" if v.boolean else self.wide)
+                arrays = [_array(x.place, m, own) for x in text.operands]
+                if run.size == 0:
+                    again = again and all(x.place.kind == "leaf" for x in text.operands)
+                elif text.broadcasts or not all(x.flags.c_contiguous for x in arrays):
+                    self._one(text, arrays, numbers[n])
+                    again = False
+                else:
+                    rows.append(Row(n, run.size, tuple(map(self.device.address, arrays))))
+                    again = again and all(x.place.kind == "leaf" for x in text.operands)
+            if again:  # the next step finds the same, unless it brings other gradients
+                self._rows[i] = rows
         if rows:
-            self._many(i, rows, [[numbers[n][k] for k in text.numbers] for n, _, text, _ in rows])
+            self._many(i, rows, numbers)
 
     def _one(self, text: Source, arrays: Sequence[Array], numbers: Mapping[int, float]) -> None:
-        kind = text.kind
-        seen = [x.view(kind.bits) if kind.bits and _is_bits(o.store) else x
+        bits = text.kind.bits
+        seen = [(x.view(bits) if bits and o.store == text.kind.store else x, o.written)
                 for x, o in zip(arrays, text.operands, strict=True)]  # fmt: skip
-        read = [x for x, o in zip(seen, text.operands, strict=True) if not o.written]
-        written = [x for x, o in zip(seen, text.operands, strict=True) if o.written]
+        read = [x for x, written in seen if not written]
+        written = [x for x, written in seen if written]
         self.device.launch_one(text.one, [*read, *(text.number(numbers[k]) for k in text.numbers), *written])
 
-    def _many(self, i: int, rows: Sequence[tuple[int, int, Source, list[Array]]], numbers: list[list[float]]) -> None:
-        text = rows[0][2]
-        address = self.device.address
-        key = tuple((size, *map(address, arrays)) for _, size, _, arrays in rows)
+    def _many(self, i: int, rows: Sequence[Row], numbers: Sequence[Mapping[int, float]]) -> None:
+        key = tuple((row.size, *row.addresses) for row in rows)
         table = self._tables.get(i)
         if table is None or table.key != key:
             table = self._tables[i] = _Table(self.device, key)
-        varying = tuple(j for j in range(len(text.numbers)) if any(row[j] != numbers[0][j] for row in numbers))
+        text = self._source(rows[0].member, i)
+        first = [numbers[rows[0].member][k] for k in text.numbers]
+        varying: tuple[int, ...] = ()
+        if any(numbers[row.member] is not numbers[rows[0].member] for row in rows):
+            each = [[numbers[row.member][k] for k in self._source(row.member, i).numbers] for row in rows]
+            varying = tuple(j for j, x in enumerate(first) if any(own[j] != x for own in each))
         arguments = [table.rows, table.leaf_of]
         if varying:
-            dtype = type(text.number(0.0))
-            differing = [[text.number(row[j]) for j in varying] for row in numbers]
-            arguments.append(self.device.upload(np.array(differing, dtype)))
-        arguments += [text.number(x) for j, x in enumerate(numbers[0]) if j not in varying]
-        self.device.launch(text.many(varying), table.blocks, arguments)
+            differing = [[text.number(own[j]) for j in varying] for own in each]
+            arguments.append(self.device.upload(np.array(differing, type(text.number(0.0)))))
+        arguments += [text.number(x) for j, x in enumerate(first) if j not in varying]
+        if (i, varying) not in self._texts:
+            self._texts[i, varying] = text.many(varying)
+        self.device.launch(self._texts[i, varying], table.blocks, arguments)
+
+    def _source(self, member: int, i: int) -> Source:
+        text = self.programs[member].sources[i]
+        assert text is not None
+        return text
 
 
 class _Table:
@@ -139,7 +165,3 @@ class _Table:
 
 def _array(place: Place, m: Member, made: Mapping[int, Array]) -> Array:
     return m.arrays[place.key] if isinstance(place.key, str) else made[place.key]
-
-
-def _is_bits(store: str) -> bool:
-    return store == "unsigned short"

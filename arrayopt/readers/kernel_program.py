@@ -14,6 +14,8 @@ class Program:
     def __init__(self, parts: Parts) -> None:
         self.parts, self.free = parts.parts, parts.free
         self.leaf, self._names, self._host = parts.leaf, parts.numbers, parts.host
+        self.on_host = (tuple(parts.numbers.items()), parts.host)
+        """What numbers there are and how they follow from h: programs that have this in common have their numbers."""
         self.sources = [source(p, parts.leaf.dtype) if isinstance(p, Run) else None for p in parts.parts]
         self.signature = (parts.leaf.dtype, *map(_signature, self.parts, self.sources))
 
