@@ -34,4 +34,4 @@ class Program:
 
 
 def _signature(part: Run | Whole, text: Source | None) -> Any:
-    return text.many().text if text is not None else (part.op.name, part.op.attrs)  # type: ignore[union-attr]
+    return text.signature if text is not None else (part.op.name, part.op.attrs)  # type: ignore[union-attr]

@@ -130,6 +130,12 @@ class Source:
         """Whether an operand is neither of the run's shape nor a single number."""
         return any(x.spread == "broadcast" for x in self.operands)
 
+    @property
+    def signature(self) -> tuple[Any, ...]:
+        """What the text depends on: sources with the same signature have the same text."""
+        met = tuple((x.store, x.spread, x.written) for x in self.operands)
+        return self.dtype, len(self.numbers), met, self.loads, self.lines, self.stores
+
     def number(self, x: float) -> np.floating[Any]:
         """Return a number as an argument of the kernel."""
         rounded = self.kind.number(x)

@@ -20,8 +20,8 @@ from arrayopt.readers.kernel_parts import cut
 from arrayopt.readers.kernel_program import Program
 from arrayopt.readers.kernel_source import CHUNK
 from tests.common.rules import accepts, arrays, for_dtype, same_bits
-from tests.readers.kernel_cases import SHAPES, STEPS, each_value
 from tests.readers.kernel_shim import GXX, REASON, Host, compiled
+from validation.kernels.cases import SHAPES, STEPS, each_value
 
 pytestmark = pytest.mark.skipif(GXX is None, reason=REASON)
 DTYPES = {"float16": np.float16, "bfloat16": ml_dtypes.bfloat16, "float32": np.float32, "float64": np.float64}

@@ -7,8 +7,13 @@ import pytest
 from arrayopt.firstorder import RULES, Adam, AdamW
 from arrayopt.readers.kernel_source import KINDS, OPTIONS
 from tests.common.rules import exaggerated
-from tests.readers.kernel_cases import each_value, sources
-from tests.readers.kernel_nvrtc import ARCHITECTURES, compiled, compiled_as_cupy_does, missing, nvrtc
+from validation.kernels.cases import each_value, sources
+from validation.kernels.compiling import ARCHITECTURES, CannotCompile, compiled, compiled_as_cupy_does, missing, nvrtc
+
+try:
+    nvrtc()
+except CannotCompile as reason:
+    pytest.skip(f"no kernel was compiled: {reason}", allow_module_level=True)
 
 both = pytest.mark.parametrize("architecture", ARCHITECTURES)
 

@@ -2,21 +2,27 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-
-import pytest
+from typing import Any
 
 from arrayopt.readers.kernel_source import OPTIONS, Elementwise, Text
 
 ARCHITECTURES = ("sm_80", "sm_90")
 
 
-def nvrtc():
-    """CuPy's binding of NVRTC; skips, with the reason, where either is missing."""
-    cupy = pytest.importorskip("cupy", reason="cupy is not installed, so no kernel was compiled")
+class CannotCompile(Exception):
+    """CuPy or NVRTC is not there; the text says what to install."""
+
+
+def nvrtc() -> Any:
+    """Return CuPy's binding of NVRTC."""
     try:
+        import cupy
+
         cupy.cuda.nvrtc.getVersion()
-    except Exception as error:
-        pytest.skip(f"NVRTC cannot be loaded, so no kernel was compiled (install nvidia-cuda-nvrtc): {error}")
+    except ImportError as error:
+        raise CannotCompile(f"cupy cannot be imported (install cupy-cuda13x): {error}") from error
+    except Exception as error:  # of several kinds, by the release of CuPy
+        raise CannotCompile(f"NVRTC cannot be loaded (install nvidia-cuda-nvrtc): {error}") from error
     return cupy.cuda.nvrtc
 
 

@@ -1,4 +1,4 @@
-"""Every value of every dialect field of every rule, at least once."""
+"""Rules and leaves whose kernels are compiled and run."""
 
 from collections.abc import Iterable, Iterator
 
@@ -42,16 +42,15 @@ def programs(rule: Rule, dtype: str) -> Iterator[Program]:
         if not accepts(rule, shape):
             continue
         leaf = Leaf(path, shape, dtype)
+        tapes = {}
         for t in STEPS:
             h = rule.numbers_at(t, leaf)
+            tapes.setdefault(tuple((k, x) for k, x in h.items() if not isinstance(x, float)), h)
+        for h in tapes.values():
             yield Program(cut(trace(rule, leaf, h, rule.slot_shapes(leaf))))
 
 
 def sources(rules: Iterable[Rule], dtype: str) -> list[Source]:
     """Return the distinct sources of rules."""
-    found = {}
-    for rule in rules:
-        for program in programs(rule, dtype):
-            for _, source in program.runs():
-                found.setdefault((source.many().name, source.one.name), source)
-    return list(found.values())
+    every = (s for rule in rules for program in programs(rule, dtype) for _, s in program.runs())
+    return list({s.signature: s for s in every}.values())
