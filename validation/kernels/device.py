@@ -1,8 +1,8 @@
 """Hold the kernels to the pure rule on a device, and time them: `python -m validation.kernels.device [--json FILE]`.
 
-Every rule is compared with NumPy in three dtypes, in float32 with every value of every dialect field. Then AdamW is timed
-against a copy of 1 GiB and, where there is one with CUDA, torch's fused step. The exit status is 0 if all agrees, 1 if
-not, and 2 if there is no device; the timings do not decide it.
+Every rule is compared with NumPy in three dtypes, in float32 with every value of every dialect field. Then AdamW is
+timed against a copy of 1 GiB and, where there is one with CUDA, torch's fused step. The exit status is 0 if all agrees,
+1 if not, and 2 if there is no device; the timings do not decide it.
 """
 
 import argparse
