@@ -97,12 +97,14 @@ def _fuse(op: Op, user: Op) -> bool:
 
 
 def _last_uses(tape: Tape, groups: Sequence[Sequence[Op]]) -> dict[int, int]:
-    """Return the number of the last group that needs a value; one past the end for what is stored at the end."""
+    """Return the number of the last group that needs a value; what is stored at the end may need one more."""
     last: dict[int, int] = {}
     own = {v.index: name for name, v in tape.arrays.items()}
     for name, v in tape.outputs.items():
         if v.index in own and own[v.index] != name:
-            last[v.index] = len(groups)
+            last[v.index] = len(groups) - bool(
+                groups and is_elementwise(groups[-1][0]) and groups[-1][0].out.shape == v.shape
+            )
     for i, group in reversed(list(enumerate(groups))):
         for op in group:
             # the result may share the memory of an argument
@@ -158,8 +160,7 @@ def _store(parts: list[Run | Whole], late: Iterable[tuple[Value, Place]], at: Ma
         run = Run(shape, (), (), ())
         if parts and isinstance(parts[-1], Run) and parts[-1].shape == shape:
             run = parts.pop()  # type: ignore[assignment]
-        made = {op.out.index for op in run.ops}
-        reads = dict.fromkeys([*run.reads, *((v, at[v.index]) for v, _ in stores if v.index not in made)])
+        reads = dict.fromkeys([*run.reads, *((v, at[v.index]) for v, _ in stores)])
         parts.append(Run(shape, run.ops, tuple(reads), (*run.writes, *stores)))
 
 

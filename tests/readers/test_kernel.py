@@ -3,6 +3,7 @@
 import math
 import subprocess
 import sys
+from dataclasses import dataclass
 
 import array_api_strict
 import ml_dtypes
@@ -10,7 +11,10 @@ import numpy as np
 import pytest
 
 from arrayopt import BackendError, LeafError, Partition, PiecewiseLinear
+from arrayopt.core.options import Rate
+from arrayopt.core.rule import Rule
 from arrayopt.core.tape import BOOLEAN, ELEMENTWISE, Op, Tape, Value
+from arrayopt.core.tracing import trace
 from arrayopt.core.trees import Leaf
 from arrayopt.firstorder import LAMB, RULES, SGD, Adam, AdamW, Lion, Momentum, Tiger
 from arrayopt.readers import kernel
@@ -95,6 +99,64 @@ def test_every_value_of_every_dialect_field_gives_the_bits_of_the_pure_rule(tmp_
             walk(device, rule, shapes, DTYPES[dtype], make, check=device.library is not None)
 
     run(tmp_path, play)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Odd(Rule):
+    """A base for rules that need old values late; each has the slots a and b."""
+
+    lr: Rate = 0.5
+
+    def slots(self, leaf):
+        return {"a": 2.0, "b": 3.0}
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeedsOldSlot(Odd):
+    """The new a is made first, for its sum, while the old one is still needed, and is kept as b."""
+
+    def step(self, xp, h, g, p, a, b):
+        new = a + g
+        return p - h.lr * xp.sum(new) * a, {"a": new, "b": a}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Swaps(Odd):
+    """Two slots change places."""
+
+    def step(self, xp, h, g, p, a, b):
+        return p - h.lr * a, {"a": b + g, "b": a}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exchanges(Odd):
+    """Nothing is computed for the slots, and what is computed has another shape."""
+
+    def step(self, xp, h, g, p, a, b):
+        return g, {"a": b, "b": a + 0.0 * xp.sum(g * p)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeedsOldView(Odd):
+    """The new p is made, for its sum, before a view of the old one is used; and a whole result is kept as b."""
+
+    def step(self, xp, h, g, p, a, b):
+        view = xp.matrix_transpose(p)
+        new = p - h.lr * g
+        return new, {"a": a + xp.sum(new) * view, "b": xp.matmul(view, a)}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("rule", [NeedsOldSlot(), Swaps(), Exchanges(), NeedsOldView()], ids=lambda r: type(r).__name__)
+def test_old_values_are_kept_while_they_are_needed(rule, dtype, tmp_path):
+    shapes = {"w": (4, 4), "v": (3, 3)}
+    run(tmp_path, lambda device: walk(device, rule, shapes, DTYPES[dtype], check=device.library is not None))
+
+
+def test_values_that_change_places_need_no_array_in_between():
+    leaf = Leaf("w", (3,), "float32")
+    (part,) = cut(trace(Swaps(), leaf, Swaps().numbers_at(1, leaf), {"a": (3,), "b": (3,)})).parts
+    assert {place.kind for _, place in (*part.reads, *part.writes)} == {"leaf"}
 
 
 SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.5, 3.0, np.inf, -np.inf, np.nan, 1e-7, -1e-7, 6e4, 0.1, -2.75]
