@@ -87,7 +87,8 @@ class Batch:
                 args.append(numbers[a.index] if isinstance(a, Value) else a)
         if op.helper is not None:
             return xp.asarray(op.helper(xp, *args, **dict(op.attrs)))
-        return xp.asarray(getattr(xp, op.name)(*args, **dict(op.attrs)))  # NumPy gives scalars, not 0-d arrays
+        result = getattr(xp, op.name)(*args, **dict(op.attrs))
+        return xp.asarray(result, copy=True if part.copies else None)  # NumPy gives scalars, not 0-d arrays
 
     def _launch(self, i: int, numbers: Sequence[Mapping[int, float]], made: Sequence[dict[int, Array]]) -> None:
         """Do one run on all leaves."""

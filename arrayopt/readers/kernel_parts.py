@@ -45,6 +45,8 @@ class Whole:
 
     op: Op
     reads: tuple[tuple[Value, Place], ...]
+    copies: bool
+    """Whether the result would otherwise be a view of an array that the step writes."""
 
 
 @dataclass(frozen=True)
@@ -107,10 +109,8 @@ def _last_uses(tape: Tape, groups: Sequence[Sequence[Op]]) -> dict[int, int]:
             )
     for i, group in reversed(list(enumerate(groups))):
         for op in group:
-            # the result may share the memory of an argument
-            view = last.get(op.out.index, i) if op.helper is not None or op.name in _VIEWS else i
             for a in _array_args(op):
-                last[a.index] = max(last.get(a.index, -1), i, view)
+                last.setdefault(a.index, i)
     return last
 
 
@@ -132,7 +132,9 @@ def _placed(tape: Tape, groups: Sequence[Sequence[Op]]) -> tuple[tuple[Run | Who
         reads = {a.index: (a, at[a.index]) for op in group for a in _array_args(op) if a.index not in made}
         if not is_elementwise(group[0]):
             out = group[0].out
-            parts.append(Whole(group[0], tuple(reads.values())))
+            old = {v.index for name, v in tape.arrays.items() if name != "g"}
+            copies = group[0].name in _VIEWS and not old.isdisjoint(reads)
+            parts.append(Whole(group[0], tuple(reads.values()), copies))
             at[out.index] = Place("made", out.index)
             late += [(out, Place("leaf", name)) for name in names[out.index]]
             continue

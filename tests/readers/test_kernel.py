@@ -138,16 +138,30 @@ class Exchanges(Odd):
 
 @dataclass(frozen=True, kw_only=True)
 class NeedsOldView(Odd):
-    """The new p is made, for its sum, before a view of the old one is used; and a whole result is kept as b."""
+    """The new p is made, for its sum, beside and before a view of the old one; and a whole result is kept as b."""
 
     def step(self, xp, h, g, p, a, b):
         view = xp.matrix_transpose(p)
-        new = p - h.lr * g
+        new = p - h.lr * view
         return new, {"a": a + xp.sum(new) * view, "b": xp.matmul(view, a)}
 
 
+@dataclass(frozen=True, kw_only=True)
+class Transposes(Odd):
+    """Every array becomes a transposed old one."""
+
+    def step(self, xp, h, g, p, a, b):
+        turned = xp.matrix_transpose(p)
+        return xp.matrix_transpose(a) + g, {"a": turned, "b": xp.reshape(b, h.flat)}
+
+    def scalars(self, h, t, leaf):
+        return {"flat": leaf.shape}
+
+
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-@pytest.mark.parametrize("rule", [NeedsOldSlot(), Swaps(), Exchanges(), NeedsOldView()], ids=lambda r: type(r).__name__)
+@pytest.mark.parametrize(
+    "rule", [NeedsOldSlot(), Swaps(), Exchanges(), NeedsOldView(), Transposes()], ids=lambda r: type(r).__name__
+)
 def test_old_values_are_kept_while_they_are_needed(rule, dtype, tmp_path):
     shapes = {"w": (4, 4), "v": (3, 3)}
     run(tmp_path, lambda device: walk(device, rule, shapes, DTYPES[dtype], check=device.library is not None))
