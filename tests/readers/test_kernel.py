@@ -121,6 +121,15 @@ class NeedsOldSlot(Odd):
 
 
 @dataclass(frozen=True, kw_only=True)
+class KeepsOldSlot(Odd):
+    """The new a is made first, for its sum, and nothing but b needs the old one."""
+
+    def step(self, xp, h, g, p, a, b):
+        new = a + g
+        return p - h.lr * xp.sum(new), {"a": new, "b": a}
+
+
+@dataclass(frozen=True, kw_only=True)
 class Swaps(Odd):
     """Two slots change places."""
 
@@ -158,10 +167,11 @@ class Transposes(Odd):
         return {"flat": leaf.shape}
 
 
+ODD = (NeedsOldSlot, KeepsOldSlot, Swaps, Exchanges, NeedsOldView, Transposes)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-@pytest.mark.parametrize(
-    "rule", [NeedsOldSlot(), Swaps(), Exchanges(), NeedsOldView(), Transposes()], ids=lambda r: type(r).__name__
-)
+@pytest.mark.parametrize("rule", [cls() for cls in ODD], ids=lambda r: type(r).__name__)
 def test_old_values_are_kept_while_they_are_needed(rule, dtype, tmp_path):
     shapes = {"w": (4, 4), "v": (3, 3)}
     run(tmp_path, lambda device: walk(device, rule, shapes, DTYPES[dtype], check=device.library is not None))
