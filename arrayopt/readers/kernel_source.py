@@ -21,6 +21,8 @@ OPTIONS = ("--fmad=false",)
 CHUNK = 1 << 14
 """Elements that one block of threads works through."""
 THREADS = 256
+TOGETHER = 4
+"""Elements that a thread loads before it stores the first, so that enough loads are under way."""
 
 EXPRESSIONS = {
     **{"add": "{0} + {1}", "subtract": "{0} - {1}", "multiply": "{0} * {1}", "divide": "{0} / {1}"},
@@ -141,19 +143,15 @@ class Source:
         rounded = self.kind.number(x)
         return np.float32(rounded) if self.kind.compute == "float" else rounded
 
-    def body(self, at: Callable[[int], str], loaded: Callable[[Operand], bool] = lambda _: True) -> list[str]:
-        """Return the statements for one element, given how the element of an operand is written."""
-        return [
-            *(self._load(v, j, at) for v, j in self.loads if loaded(self.operands[j])),
-            *self.lines,
-            *(f"{at(j)} = {self._stored(j, v)};" for j, v in self.stores),
-        ]
+    def _compute(self, at: Callable[[int], str]) -> list[str]:
+        """Return the statements that follow the loads, given how the element of an operand is written."""
+        return [*self.lines, *(f"{at(j)} = {self._stored(j, v)};" for j, v in self.stores)]
 
-    def _load(self, v: str, j: int, at: Callable[[int], str]) -> str:
-        store, c = self.operands[j].store, self.kind.compute
-        if store == "bool":
-            return f"const bool {v} = {at(j)};"
-        return f"const {c} {v} = {at(j) if store == c else f'widen({at(j)})'};"
+    def _type(self, j: int) -> str:
+        return "bool" if self.operands[j].store == "bool" else self.kind.compute
+
+    def _loaded(self, j: int, element: str) -> str:
+        return element if self.operands[j].store == self._type(j) else f"widen({element})"
 
     def _stored(self, j: int, v: str) -> str:
         return v if self.operands[j].store in ("bool", self.kind.compute) else f"narrow({v})"
@@ -168,6 +166,8 @@ class Source:
         common = [i for i in range(len(self.numbers)) if i not in varying]
         parameters = [("const long long*", "table"), ("const int*", "leaf_of")]
         parameters += [(f"const {c}*", "varying")] * bool(varying) + [(f"const {c}", f"n{i}") for i in common]
+        single = [(v, j) for v, j in self.loads if self.operands[j].spread == "single"]
+        full = [(v, j) for v, j in self.loads if self.operands[j].spread == "full"]
         constant = {j: "" if x.written else "const " for j, x in operands}
         offset = {j: " + begin" if x.spread == "full" else "" for j, x in operands}
         lines = [
@@ -181,11 +181,18 @@ class Source:
             *(f"  {constant[j]}{x.store}* __restrict__ x{j} = ({constant[j]}{x.store}*)row[{2 + j}]{offset[j]};"
               for j, x in operands),
             *(f"  const {c} n{i} = varying[(long long)leaf * {len(varying)} + {k}];" for k, i in enumerate(varying)),
-            *(f"  {self._load(v, j, lambda j: f'x{j}[0]')}"
-              for v, j in self.loads if self.operands[j].spread == "single"),
-            "#pragma unroll 4",
-            f"  for (int i = threadIdx.x; i < count; i += {THREADS}) {{",
-            *(f"    {line}" for line in self.body(lambda j: f"x{j}[i]", lambda x: x.spread == "full")),
+            *(f"  const {self._type(j)} {v} = {self._loaded(j, f'x{j}[0]')};" for v, j in single),
+            f"  for (int first = threadIdx.x; first < count; first += {TOGETHER * THREADS}) {{",
+            *(f"    {self._type(j)} {v}s[{TOGETHER}];" for v, j in full),
+            "#pragma unroll",
+            f"    for (int k = 0, i = first; k < {TOGETHER}; ++k, i += {THREADS}) if (i < count) {{",
+            *(f"      {v}s[k] = {self._loaded(j, f'x{j}[i]')};" for v, j in full),
+            "    }",
+            "#pragma unroll",
+            f"    for (int k = 0, i = first; k < {TOGETHER}; ++k, i += {THREADS}) if (i < count) {{",
+            *(f"      const {self._type(j)} {v} = {v}s[k];" for v, j in full),
+            *(f"      {line}" for line in self._compute(lambda j: f"x{j}[i]")),
+            "    }",
             "  }",
             "}",
         ]  # fmt: skip
@@ -200,7 +207,8 @@ class Source:
         inputs = [f"{kinds[x.store]} x{j}" for j, x in enumerate(self.operands) if not x.written]
         inputs += [f"{kinds[self.kind.compute]} n{i}" for i in range(len(self.numbers))]
         outputs = [f"{kinds[x.store]} x{j}" for j, x in enumerate(self.operands) if x.written]
-        operation = "\n".join(self.body("x{}".format))
+        loads = (f"const {self._type(j)} {v} = {self._loaded(j, f'x{j}')};" for v, j in self.loads)
+        operation = "\n".join([*loads, *self._compute("x{}".format)])
         head = ", ".join(inputs), ", ".join(outputs)
         return Elementwise(*head, operation, _name("\n".join((*head, operation))), self.kind.preamble)
 
