@@ -112,7 +112,9 @@ def jobs(command: str, rest: list[str]) -> list[list[str]]:
     if command == "check":
         return [[python, "-m", "validation.examples", *rest]]
     if command == "test":
-        return [[python, "-m", "pytest", "-n", "auto", "--maxprocesses", str(MAX_WORKERS), *rest]]
+        return [
+            [python, "-m", "pytest", "-n", "auto", "--maxprocesses", str(MAX_WORKERS), "--dist", "worksteal", *rest]
+        ]
     return [
         [python, "-m", "ruff", "check"],
         [python, "-m", "ruff", "format", "--check"],

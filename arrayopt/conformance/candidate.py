@@ -55,6 +55,8 @@ class Candidate:
         Documented options turned another way, by name, which must change something: each makes a candidate.
     missing : bool
         Whether ``step`` takes gradients without some of the leaves.
+    random : str
+        What it draws random numbers for, if it is random by design, so that two of its runs differ.
     script : callable, optional
         Writes lines of Python that make and step it without arrayopt, see `arrayopt.conformance.scripts`.
     """
@@ -70,6 +72,7 @@ class Candidate:
     variants: Mapping[str, Callable[[], "Candidate"]] = field(default_factory=dict, hash=False)
     switches: Mapping[str, Callable[[], "Candidate"]] = field(default_factory=dict, hash=False)
     missing: bool = False
+    random: str = ""
     script: Callable[[Any], list[str]] | None = field(default=None, compare=False, repr=False)
 
     @classmethod

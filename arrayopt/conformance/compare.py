@@ -15,7 +15,7 @@ from arrayopt.conformance.candidate import Arrays, Candidate, CannotRunError
 from arrayopt.conformance.child import BrokenProcessError
 from arrayopt.conformance.models import Model, bounded, seen, set_up
 from arrayopt.conformance.probes import Probe
-from arrayopt.conformance.slips import keys
+from arrayopt.conformance.slips import joined, joins, keys, parted, plain
 from arrayopt.core.trees import Leaf
 from arrayopt.readers.bounded import DOUBLE, coarser
 from arrayopt.readers.rounding import Rounding, Tracked
@@ -132,6 +132,10 @@ def trajectory(model: Model, probe: Probe) -> list[Arrays]:
 def _stepping(model: Model, probe: Probe) -> Iterator[tuple[int, str, np.ndarray]]:
     """Yield step, leaf and new parameter, one leaf after the other."""
     rule, gradients = seen(model, probe)
+    if joins(rule):
+        for t, _, p in _stepping(plain(rule), _one_leaf(probe, gradients)):
+            yield from ((t, k, x) for k, x in parted(p, probe.params).items())
+        return
     leaves = {k: Leaf(k, p.shape, "float64") for k, p in probe.params.items()}
     params, slots, key = dict(probe.params), rule.init(probe.params), keys(rule, leaves)
     held = {key[k]: slots.at(k) for k in leaves}
@@ -139,6 +143,12 @@ def _stepping(model: Model, probe: Probe) -> Iterator[tuple[int, str, np.ndarray
         for k, leaf in leaves.items():
             params[k], held[key[k]] = rule.on_leaf(np, t, leaf, g[k], params[k], held[key[k]])
             yield t, k, params[k]
+
+
+def _one_leaf(probe: Probe, gradients: list[Arrays]) -> Probe:
+    """Return a probe for a rule that joins all leaves."""
+    whole = [{"": joined({k: g[k] for k in probe.params})} for g in gradients]
+    return dataclasses.replace(probe, params={"": joined(probe.params)}, gradients=whole)
 
 
 def distance(probe: Probe, path: list[Arrays], expected: list[Arrays]) -> float:
@@ -150,8 +160,10 @@ def distance(probe: Probe, path: list[Arrays], expected: list[Arrays]) -> float:
 
 def relative(got: np.ndarray, expected: np.ndarray, start: np.ndarray) -> float:
     """Return the norm of the difference over that of the displacement; infinite where not finite."""
+    if (lost := np.isnan(got) & np.isnan(expected)).any():  # both agree that there is no number
+        got, expected, start = got[~lost], expected[~lost], start[~lost]
     off, moved = np.linalg.norm(got - expected), np.linalg.norm(expected - start)
-    if off == 0 or (np.isnan(got).any() and np.array_equal(got, expected, equal_nan=True)):
+    if off == 0:
         return 0.0
     ratio = float(off / max(moved, np.linalg.norm(got - start)))
     return ratio if np.isfinite(ratio) else np.inf
@@ -162,7 +174,10 @@ def bounds(model: Model, probe: Probe, dtype: str, scalar_unit: float = DOUBLE) 
     # NumPy has no bfloat16: its bounds are those of float32 with a unit 2^16 times as large
     held, factor = ("float32", 2.0**16) if dtype == "bfloat16" else (dtype, 1.0)
     unit = float(np.finfo(held).eps) / 2 * factor
-    rule, _ = seen(model, probe)
+    rule, seen_gradients = seen(model, probe)
+    if joins(rule):
+        whole = bounds(plain(rule), _one_leaf(probe, seen_gradients), dtype, scalar_unit)
+        return [parted(by[""], probe.params) for by in whole]
     gradients = bounded(model, probe, held, unit)
     reader = Rounding(rule, scalar_unit)
     leaves = {k: Leaf(k, p.shape, held) for k, p in probe.params.items()}
@@ -223,6 +238,19 @@ def compare(
                 relative = abs(a - e) / moved if moved > 0 else float("inf")
                 return Comparison(False, error, undecided, Divergence(probe.name, t, k, index, e, a, relative))
     return Comparison(True, error, undecided)
+
+
+def tells(runs: list[Ran], model: Model, candidate: Candidate, scalar_unit: float = DOUBLE) -> bool:
+    """Tell whether agreement within the tolerances means anything: a quarter of them are below half a displacement."""
+    below = every = 0
+    for ran in (r for r in runs if not r.not_run):
+        for got, within in zip(ran.path, tolerances(ran, model, candidate, scalar_unit), strict=True):
+            for k, p0 in ran.probe.params.items():
+                finite = np.isfinite(got[k])
+                moved = np.sqrt(np.mean((got[k] - p0)[finite] ** 2)) if finite.any() else 0.0
+                below += int(np.sum(~finite | (SLACK * within[k] <= 0.5 * moved)))
+                every += p0.size
+    return below >= 0.25 * every
 
 
 def close(ran: Ran, model: Model, candidate: Candidate, within: float) -> bool:

@@ -1,23 +1,26 @@
 """Diagnosis: find the model that does what a candidate did, from the likeliest explanation to the least.
 
-The dialects of the rule come first, then hidden constants, other rules of the family, slips, fitted numbers and
-clipping, at last any single operation that is missing or its opposite. An explanation counts only if its model agrees
-with the candidate in every probe to the rounding bound.
+The dialects of the rule come first, then hidden constants, other rules of the family, slips, a fitted number, clipping,
+any single operation that is missing or its opposite, at last several numbers at once. An explanation counts only if its
+model agrees with the candidate in every probe to the rounding bound.
 """
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from arrayopt.conformance.candidate import Candidate, CannotRunError
+from arrayopt.conformance.catalogue import catalogue, one_operation, pins
 from arrayopt.conformance.causes import Cause
-from arrayopt.conformance.compare import Ran, close, distance, run, trajectory
-from arrayopt.conformance.dialects import Named, agrees, changes, coarse, margin, search, space, units
+from arrayopt.conformance.clip_slips import clip_slip_in, clip_slips
+from arrayopt.conformance.compare import Ran, close, compare, distance, run, trajectory
+from arrayopt.conformance.dialects import Named, changes, climb, coarse, explains, margin, search, space, units
 from arrayopt.conformance.fitting import Fit, fit, fit_factor, free, subsets
 from arrayopt.conformance.models import Model, at_numbers_of, covering, numbers, over, rule_in, set_up, value
 from arrayopt.conformance.probes import EXAGGERATED, accepts
-from arrayopt.conformance.slips import Slip, SlipError, catalogue, one_operation, original, pins, slip_in, slipped
+from arrayopt.conformance.slips import Slip, SlipError, original, slip_in, slipped
 from arrayopt.core import options
 from arrayopt.core.rule import Rule
 from arrayopt.firstorder import FAMILIES, RULES, Clip
@@ -73,11 +76,13 @@ def diagnose(candidate: Candidate, runs: list[Ran], reference: Model | None) -> 
     """
     own = [space(reference, candidate.hyper)] if reference is not None else _every(candidate, runs)
     named = search(own, runs, candidate)
+    if not named.equivalent and reference is not None:
+        named = climb(named, runs, candidate)
     if named.equivalent:
         return _dialect(named, margin(named, runs, candidate), reference)
     start = reference if reference is not None else published(named.nearest[0][1])
     case = _Case(candidate, runs, start, named)
-    for explain in (_constant, _ignored, _relative, _single, _slip, _number, _clipped, _slip_anywhere, _operation):
+    for explain in EXPLANATIONS:
         found = explain(case)
         if found is not None:
             return dataclasses.replace(found, nearest=named.nearest[0])
@@ -114,11 +119,21 @@ class _Case:
     start: Model
     named: Named
 
+    @functools.cached_property
+    def telling(self) -> list[Ran]:
+        """Return the runs, those first in which the nearest dialect departs: what agrees there is rare."""
+        model = self.named.nearest[0][1]
+        return sorted(self.runs, key=lambda r: not r.not_run and compare(r, model, self.candidate).agrees)
+
     def near(self, most: int = NEAR) -> list[Model]:
-        """Return the start and the nearest dialects, one of those that the first probe does not tell apart."""
+        """Return the start and the nearest dialects, one of those that two probes do not tell apart."""
         found: dict[str, Model] = {"start": self.start}
+        # what the first probe does not tell apart may differ in its shapes
+        shapes = next((r for r in self.runs if r.probe.name == "M" and not r.not_run), self.runs[0])
         for off, model in self.named.nearest:
-            found.setdefault(f"{original(rule_in(model)).__name__} {off:.6g}", model)
+            placed, _ = set_up(model, shapes.probe, self.candidate.hyper)
+            there = distance(shapes.probe, shapes.path, trajectory(placed, shapes.probe))
+            found.setdefault(f"{original(rule_in(model)).__name__} {off:.6g} {there:.6g}", model)
             if len(found) == most:
                 break
         return list(found.values())
@@ -130,7 +145,7 @@ class _Case:
                 if not close(self.runs[0], model, self.candidate, coarse(self.candidate)):
                     continue
                 for unit in units(self.candidate):
-                    if agrees(model, self.runs, self.candidate, unit):
+                    if explains(model, self.telling, self.candidate, unit):
                         return model, unit
             except (SlipError, ValueError, ArithmeticError):  # a slip that leaves no rule, as 1 / (1 - beta**0)
                 continue
@@ -307,7 +322,9 @@ def _slips(models: Sequence[Model], candidate: Candidate) -> Iterator[Model]:
 
 def _number(case: _Case) -> Diagnosis | None:
     """Try undeclared numbers at other values, and declared ones times a constant."""
-    likely = sorted(case.near(), key=lambda m: len(changes(case.start, m)))
+    constants = [m for _, m in case.named.nearest if {*changes(case.start, m)} & {*rule_in(m).constants}]
+    alone = [m for m in constants if len(changes(case.start, m)) == 1]  # what is hidden may hide beside another
+    likely = sorted(dict.fromkeys([*case.near(), *alone]), key=lambda m: len(changes(case.start, m)))
     for _, models in itertools.groupby(likely, key=lambda m: len(changes(case.start, m))):
         found = [fit(case.candidate, case.runs, m, [k]) for m in models for k in _hidden(case, m)]
         if any(found):
@@ -321,17 +338,22 @@ def _number(case: _Case) -> Diagnosis | None:
                     slip = slip_in(rule_in(factor.model))
                     assert slip is not None
                     return _because(case, factor.model, slip, factor.scalar_unit, dict(factor.values))
+    return None
+
+
+def _numbers(case: _Case) -> Diagnosis | None:
+    """Try several undeclared numbers at other values."""
     for model in case.near(4):
-        for several in subsets(_usual(free(case.candidate, (), model)), 3):
-            if len(several) > 1:
-                pair = fit(case.candidate, case.runs, model, several)
-                if pair is not None:
-                    return _fit(case, pair, "fitted")
+        hidden = free(case.candidate, (), model)
+        for several in (*itertools.combinations(hidden, 2), *itertools.combinations(_usual(hidden), 3)):
+            found = fit(case.candidate, case.runs, model, several)
+            if found is not None:
+                return _fit(case, found, "fitted")
     return None
 
 
 USUAL = ("beta1", "beta2", "rho", "beta", "momentum", "eps", "weight_decay")
-"""Numbers that are fitted several at once; of others one at a time is enough."""
+"""Numbers that are fitted three at once; of others two."""
 
 
 def _usual(names: Sequence[str]) -> list[str]:
@@ -344,9 +366,15 @@ def _hidden(case: _Case, model: Model) -> list[str]:
 
 
 def _clipped(case: _Case) -> Diagnosis | None:
-    """Try clipped gradients."""
+    """Try clipped gradients, or a mistake in how they are clipped."""
     if isinstance(case.start, Clip):
-        return None
+        clips = [m for m in case.near() if isinstance(m, Clip)]
+        found_slip = case.first(wrong for m in clips for wrong in clip_slips(m))
+        if found_slip is None:
+            return None
+        wrong, unit = found_slip
+        text = f"it computes {told(case.start, wrong)}, but {clip_slip_in(wrong)}"
+        return Diagnosis(wrong, [wrong], unit, [Cause("clipping", text, changes(case.start, wrong))])
     for model in case.near(4):
         for form, by in (
             ("exact", "global"),
@@ -366,7 +394,7 @@ def _operation(case: _Case) -> Diagnosis | None:
     """Try what is wrong in one operation."""
     for model in case.near(4):
         rule = rule_in(model)
-        found = case.first(over(model, slipped(rule, slip)) for slip in one_operation(rule))
+        found = case.first(over(model, slipped(rule, slip)) for slip in one_operation(rule, case.candidate.hyper))
         if found is not None:
             wrong, unit = found
             slip = slip_in(rule_in(wrong))
@@ -374,6 +402,11 @@ def _operation(case: _Case) -> Diagnosis | None:
             return _because(case, wrong, slip, unit, {})
     return None
 
+
+EXPLANATIONS = (
+    _constant, _ignored, _relative, _single, _slip, _number, _clipped, _operation, _numbers, _slip_anywhere,
+)  # fmt: skip
+"""From the likeliest to the least, and of those alike from the cheapest on."""
 
 # What they say ---------------------------------------------------------------------------------------
 

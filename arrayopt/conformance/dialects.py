@@ -7,22 +7,25 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from arrayopt.conformance.candidate import Candidate, epsilon
-from arrayopt.conformance.compare import Ran, compare, distance, tolerances, trajectory
+from arrayopt.conformance.compare import Ran, close, compare, distance, tells, tolerances, trajectory
 from arrayopt.conformance.models import Model, rule_in, set_up
 from arrayopt.conformance.slips import original
 from arrayopt.core import options
+from arrayopt.core.rule import Rule
 from arrayopt.errors import ArrayOptError
 from arrayopt.firstorder import Clip
 from arrayopt.readers.bounded import DOUBLE, SINGLE
 
 COARSE = 1e-2
 """Relative distance below which a dialect is worth its rounding bound."""
-
-
+ALIKE = 1e-6
+"""Relative distance to which a model must do what a candidate does where rounding bounds tell nothing."""
 CLEAR = 100.0
 """How many times farther a dialect must be in the first probe not to be looked at in all."""
 HALF = 2.0**-8
 """Unit roundoff of bfloat16."""
+FRONT = 4
+"""How many of the nearest dialects the search goes on from where a space is too large."""
 LIMIT = 4000
 """Number of dialects up to which a space is searched whole."""
 DECAY = ("decay", "decay_scale", "decay_point")
@@ -51,14 +54,7 @@ def space(reference: Model, declared: Collection[str] = ()) -> Iterator[Model]:
                 yield from (dataclasses.replace(reference, rule=rule, form=form, by=by) for rule in rules)
         return
     cls = type(reference)
-    values = {k: _own_first(getattr(reference, k), v) for k, v in options.dialects(cls).items()}
-    for name, others in reference.constants.items():
-        if name not in declared:
-            values[name] = _own_first(getattr(reference, name), tuple(others))
-    decays = callable(reference.weight_decay) or reference.weight_decay != 0 or "weight_decay" in declared
-    if not decays:
-        for name in DECAY:
-            values[name] = values[name][:1]
+    values = _values(reference, declared)
     if math.prod(map(len, values.values())) <= LIMIT:
         every: Iterator[dict[str, Any]] = (
             dict(zip(values, v, strict=True)) for v in itertools.product(*values.values())
@@ -66,6 +62,33 @@ def space(reference: Model, declared: Collection[str] = ()) -> Iterator[Model]:
     else:
         starts = [{k: getattr(cls.preset(name), k) for k in values} for name in cls.presets]
         every = itertools.chain(_changed({}, values, 0, 2), *(_changed(start, values, 0, 1) for start in starts))
+    yield from _made(reference, every)
+
+
+def neighbours(model: Model, declared: Collection[str] = ()) -> Iterator[Model]:
+    """Yield the models that differ from one in a single dialect or undeclared constant."""
+    if isinstance(model, Clip):
+        yield from (dataclasses.replace(model, rule=rule) for rule in neighbours(rule_in(model), declared))
+        return
+    values = _values(model, declared)
+    yield from _made(model, _changed({k: getattr(model, k) for k in values}, values, 1, 1))
+
+
+def _values(reference: Rule, declared: Collection[str]) -> dict[str, tuple[Any, ...]]:
+    """Return the values of every field that a search may change, that of the reference first."""
+    values = {k: _own_first(getattr(reference, k), v) for k, v in options.dialects(type(reference)).items()}
+    for name, others in reference.constants.items():
+        if name not in declared:
+            values[name] = _own_first(getattr(reference, name), tuple(others))
+    decays = callable(reference.weight_decay) or reference.weight_decay != 0 or "weight_decay" in declared
+    if not decays:
+        for name in DECAY:
+            values[name] = values[name][:1]
+    return values
+
+
+def _made(reference: Rule, every: Iterable[dict[str, Any]]) -> Iterator[Rule]:
+    """Yield the rules with some fields changed, each once."""
     seen = set()
     for fields in every:
         if fields.get("decay", reference.decay) != "decoupled":  # where these two are not read
@@ -111,6 +134,18 @@ def agrees(model: Model, runs: list[Ran], candidate: Candidate, scalar_unit: flo
     return all(compare(r, model, candidate, scalar_unit).agrees for r in runs if not r.not_run)
 
 
+def explains(model: Model, runs: list[Ran], candidate: Candidate, scalar_unit: float) -> bool:
+    """Tell whether a model agrees in every probe, and not only because rounding leaves everything open.
+
+    Where it does, as in an iteration in bfloat16, the model must do the same to within `ALIKE`.
+    """
+    if not agrees(model, runs, candidate, scalar_unit):
+        return False
+    return tells(runs, model, candidate, scalar_unit) or all(
+        close(r, model, candidate, ALIKE) for r in runs if not r.not_run
+    )
+
+
 def coarse(candidate: Candidate) -> float:
     """Return the relative distance below which a dialect is worth its rounding bound."""
     return max(COARSE, 64 * epsilon(candidate.dtype))
@@ -118,20 +153,40 @@ def coarse(candidate: Candidate) -> float:
 
 def search(spaces: Iterable[Iterable[Model]], runs: list[Ran], candidate: Candidate) -> Named:
     """Rank the dialects by distance in the first probe; keep those that agree in all."""
-    first = runs[0]
-    ranked, every = [], list(itertools.chain(*spaces))
-    for model in every:
-        placed, _ = set_up(model, first.probe, candidate.hyper)
-        ranked.append((distance(first.probe, first.path, trajectory(placed, first.probe)), model))
+    every = list(itertools.chain(*spaces))
+    return _named([(_off(model, runs[0], candidate), model) for model in every], runs, candidate)
+
+
+def climb(named: Named, runs: list[Ran], candidate: Candidate) -> Named:
+    """Go on from the nearest dialects, one field at a time, as far as that leads nearer.
+
+    A space that is too large is searched in parts, and the dialect that a candidate speaks may be in none of them.
+    """
+    ranked = dict((model, d) for d, model in named.nearest)
+    front: list[Model] = []
+    while (ahead := sorted(ranked, key=lambda m: ranked[m])[:FRONT]) != front:
+        front = ahead
+        for model in itertools.chain(*(neighbours(m, candidate.hyper) for m in front)):
+            if model not in ranked:
+                ranked[model] = _off(model, runs[0], candidate)
+    return _named([(d, model) for model, d in ranked.items()], runs, candidate)
+
+
+def _off(model: Model, ran: Ran, candidate: Candidate) -> float:
+    placed, _ = set_up(model, ran.probe, candidate.hyper)
+    return distance(ran.probe, ran.path, trajectory(placed, ran.probe))
+
+
+def _named(every: list[tuple[float, Model]], runs: list[Ran], candidate: Candidate) -> Named:
     # stable: of those that are equal but for rounding, the one nearest to the reference comes first
-    ranked.sort(key=lambda pair: max(float(f"{pair[0]:.6g}"), 1e-12))
+    ranked = sorted(every, key=lambda pair: max(float(f"{pair[0]:.6g}"), 1e-12))
     near = [model for d, model in ranked if d < coarse(candidate)]
     for unit in units(candidate):
         best = next((model for model in near if agrees(model, runs, candidate, unit)), None)
         if best is not None:
             found = {best, *_same(best, near, runs, candidate, unit)}
             # in the order of the space, in which the commoner values of a field come first
-            return Named([model for model in every if model in found], ranked, unit)
+            return Named([model for _, model in every if model in found], ranked, unit)
     return Named([], ranked, DOUBLE)
 
 

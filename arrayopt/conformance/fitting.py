@@ -14,20 +14,24 @@ from dataclasses import dataclass
 import numpy as np
 
 from arrayopt.conformance.candidate import Candidate
+from arrayopt.conformance.catalogue import pins, scaled
 from arrayopt.conformance.compare import Ran, compare, distance, trajectory
-from arrayopt.conformance.dialects import agrees, units
+from arrayopt.conformance.dialects import explains, units
 from arrayopt.conformance.models import Model, numbers, over, rule_in, set_up, value
-from arrayopt.conformance.slips import pins, scaled, slipped
+from arrayopt.conformance.slips import slipped
+from arrayopt.core.options import JUST_ABOVE_ONE
 from arrayopt.firstorder import Clip
 
 DECADES = 6
 """How far from its own value a number is looked for."""
 COMMON = {
     "rate": (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999),
-    "eps": (0.0, 1e-16, 1e-12, 1e-10, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3),
+    "eps": (0.0, 1e-30, 1e-18, 1e-16, 1e-15, 1e-12, 1e-10, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3),
     "weight_decay": (0.0, 1e-4, 5e-4, 1e-3, 1e-2, 0.05, 0.1, 0.2),
 }
 """What people write: tried first where several numbers are hidden, since what is exact needs no search."""
+EXACT = 1e-9
+"""Relative distance below which one of those is the number."""
 CLOSE = 1e-3
 """Relative distance that a fit must reach before it is worth its rounding bounds."""
 
@@ -102,7 +106,7 @@ class _Axis:
     @classmethod
     def of(cls, base: Model, name: str, candidate: Candidate, first: Ran) -> "_Axis":
         interval = numbers(base)[name]
-        if interval.high <= 1 + 1e-9:  # the next number after 1 where 1 itself is allowed
+        if interval.high <= JUST_ABOVE_ONE:
             return cls(name, 0.0, 1 - 1e-6, 31, True, 1.0)
         before = set_up(base, first.probe, candidate.hyper)[1][name]
         centre = math.log10(before) if before > 0 else -3.0
@@ -129,8 +133,8 @@ def _fitted(
     made: Callable[[Sequence[float]], Model],
     axes: Sequence[_Axis],
 ) -> Fit | None:
-    shows = (r for r in runs if not r.not_run and not compare(r, base, candidate).agrees)
-    first = _beginning(next(shows, runs[0]), whole=isinstance(base, Clip))
+    showing = next((r for r in runs if not r.not_run and not compare(r, base, candidate).agrees), runs[0])
+    first = _beginning(showing, whole=isinstance(base, Clip))
 
     def loss(values: Sequence[float]) -> float:
         try:
@@ -144,7 +148,7 @@ def _fitted(
         return None
     values = _shortest(values, least, loss, axes)
     model = made(values)
-    unit = next((u for u in units(candidate) if agrees(model, runs, candidate, u)), None)
+    unit = next((u for u in units(candidate) if explains(model, [showing, *runs], candidate, u)), None)
     return None if unit is None else Fit(model, base, dict(zip((a.name for a in axes), values, strict=True)), unit)
 
 
@@ -160,6 +164,9 @@ def _line(loss: Callable[[Sequence[float]], float], axis: _Axis) -> tuple[list[f
     """Search one number: a grid, then between the neighbours of its best point; and zero."""
     import scipy.optimize
 
+    usual = min(((x, loss([x])) for x in axis.common), key=lambda pair: pair[1])
+    if usual[1] < EXACT:
+        return [usual[0]], usual[1]
     grid = axis.grid
     losses = [loss([axis.value(u)]) for u in grid]
     best = int(np.argmin(losses))
@@ -204,7 +211,7 @@ def _least_squares(
 
     common = itertools.product(*(a.common for a in axes))
     exact = min(((list(v), loss(v)) for v in common), key=lambda pair: pair[1])
-    if exact[1] < 1e-9:
+    if exact[1] < EXACT:
         return exact
     coarse = [np.linspace(a.low, a.high, 7 if len(axes) > 2 else 13) for a in axes]
     starts = sorted(itertools.product(*coarse), key=lambda u: float(np.linalg.norm(residual(np.array(u)))))[:3]

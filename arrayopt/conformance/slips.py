@@ -6,14 +6,15 @@ in each other's place, reads a stale moment. What it returns is used as any rule
 
 import functools
 import itertools
-import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+
 from arrayopt.conformance import edits
-from arrayopt.core import options, trees
+from arrayopt.core import trees
 from arrayopt.core.rule import Rule
 from arrayopt.core.state import State
 from arrayopt.core.tape import Tape
@@ -21,6 +22,22 @@ from arrayopt.core.tracing import trace
 from arrayopt.core.trees import Leaf
 
 Numbers = Mapping[str, Any]
+
+
+class Traced:
+    """The tape of a rule for a leaf, and every tape with one thing wrong."""
+
+    def __init__(self, tape: Tape) -> None:
+        self.tape = tape
+
+    @functools.cached_property
+    def one_off(self) -> dict[tuple[str, str, int], Tape]:
+        """Return the edits by their kind, text and, of those with one text, number."""
+        found: dict[tuple[str, str, int], Tape] = {}
+        for kind, text, edited in edits.one_off(self.tape):
+            n = next(i for i in itertools.count() if (kind, text, i) not in found)
+            found[kind, text, n] = edited
+        return found
 
 
 @dataclass(frozen=True)
@@ -43,14 +60,18 @@ class Slip:
         The leaf whose shape and name it goes by, from the leaf.
     edit, edits_after : callable, optional
         Numbers of the step that are others, from the hyper-parameters, or from these and what the rule derives.
-    corrects : str, optional
-        The decay rate of a bias correction that the tape has beside the rule's.
+    later : (str, int), optional
+        A derived number, and how many steps later its value is taken.
+    extra : callable, optional
+        ``extra(numbers, t)``: the number `edits.INSERTED` of the tape.
     tape : callable, optional
         The tape, from that of the rule.
     decays : callable, optional
         ``decays(h, g, p) -> g, p``: what happens before the step.
     shares : callable, optional
         A key of a leaf: leaves with equal keys share their slots.
+    joins : bool
+        Whether all leaves are one vector to the rule.
     """
 
     kind: str
@@ -61,10 +82,12 @@ class Slip:
     seen: Callable[[Leaf], Leaf] | None = field(default=None, compare=False)
     edit: Callable[[dict[str, Any]], Numbers] | None = field(default=None, compare=False)
     edits_after: Callable[[dict[str, Any]], Numbers] | None = field(default=None, compare=False)
-    corrects: str | None = None
-    tape: Callable[[Tape], Tape | None] | None = field(default=None, compare=False)
+    later: tuple[str, int] | None = None
+    extra: Callable[[dict[str, Any], int], float] | None = field(default=None, compare=False)
+    tape: Callable[[Traced], Tape | None] | None = field(default=None, compare=False)
     decays: Callable[[Any, Any, Any], tuple[Any, Any]] | None = field(default=None, compare=False)
     shares: Callable[[Leaf], Any] | None = field(default=None, compare=False)
+    joins: bool = False
 
 
 class Edited:
@@ -118,11 +141,14 @@ def _class(cls: type[Rule], slip: Slip, order: tuple[str, ...]) -> type[Rule]:
         if slip.seen is not None:  # only numbers go by the other shape: the arrays have their own
             other = cls.scalars(self, h, count, slip.seen(leaf))
             derived |= {k: x for k, x in other.items() if isinstance(x, float)}
+        if slip.later is not None:
+            name, off = slip.later
+            derived[name] = cls.scalars(self, h, count + off, leaf)[name]
         every = vars(h) | derived
         if slip.edits_after is not None:
             every |= slip.edits_after(every)
-        if slip.corrects is not None:
-            every["correction"] = 1 - every[slip.corrects] ** count
+        if slip.extra is not None:
+            every[edits.INSERTED] = slip.extra(every, count)
         if slip.tape is not None:
             every["edited"] = _edited(slip, cls(**{f.name: getattr(self, f.name) for f in fields(self)}), leaf, every)
         return every
@@ -142,13 +168,48 @@ def _class(cls: type[Rule], slip: Slip, order: tuple[str, ...]) -> type[Rule]:
         for k, leaf in described.items():
             key = _key(rule, leaf)
             after[k], held[key] = rule.on_leaf(xp, state.t + 1, leaf, gradients[k], leaves[k], held[key])
-        slots = {s: {k: held[_key(rule, leaf)][s] for k, leaf in described.items()} for s in state.slots}
+        now = {k: held[_key(rule, leaf)] for k, leaf in described.items()}
+        slots = {s: {k: x[s] for k, x in now.items() if s in x} for s in state.slots}
         return trees.unflatten(spec, after), State(state.t + 1, slots)
+
+    def init_joined(self: Rule, params: Any) -> State:
+        return plain(self).init(joined(trees.flatten(params, "params")[0]))
+
+    def update_joined(self: Rule, grads: Any, state: State, params: Any) -> tuple[Any, State]:
+        (leaves, spec), (gradients, _) = trees.flatten(params, "params"), trees.flatten(grads, "grads")
+        after, now = plain(self).update(joined(gradients), state, joined(leaves))
+        return trees.unflatten(spec, parted(after, leaves)), now
 
     body = {"slots": slots, "scalars": scalars, "step": step, "numbers_at": numbers_at, "slip": slip, "original": cls}
     if slip.shares is not None or slip.count is not None:
         body["update"] = update
-    return type(f"{cls.__name__} where {slip.text}", (cls,), body)
+    if slip.joins:
+        body |= {"init": init_joined, "update": update_joined}
+    made: type[Rule] = type(f"{cls.__name__} where {slip.text}", (cls,), body)
+    return made
+
+
+def plain(rule: Rule) -> Rule:
+    """Return the rule without its slip."""
+    return original(rule)(**{f.name: getattr(rule, f.name) for f in fields(rule)})
+
+
+def joins(rule: Rule) -> bool:
+    """Tell whether all leaves are one vector to a rule."""
+    slip = slip_in(rule)
+    return slip is not None and slip.joins
+
+
+def joined(leaves: Mapping[str, Any]) -> Any:
+    """Return the elements of all leaves as one vector."""
+    return np.concatenate([np.ravel(x) for x in leaves.values()])
+
+
+def parted(vector: Any, like: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a vector as leaves of the shapes of others."""
+    cuts = np.cumsum([np.size(x) for x in like.values()])[:-1]
+    parts = np.split(vector, cuts)
+    return {k: np.reshape(x, np.shape(p)) for (k, p), x in zip(like.items(), parts, strict=True)}
 
 
 def _key(rule: Rule, leaf: Leaf) -> Any:
@@ -162,17 +223,28 @@ def keys(rule: Rule, leaves: Mapping[str, Leaf]) -> dict[str, Any]:
     return {path: _key(rule, leaf) for path, leaf in leaves.items()}
 
 
-_TAPES: dict[Any, Edited | None] = {}
+_TAPES: dict[Any, Traced] = {}
+_EDITED: dict[Any, Edited | None] = {}
+
+
+def traced(rule: Rule, leaf: Leaf, h: Numbers) -> Traced:
+    """Return the tape of a rule; one for each set of statics."""
+    static = tuple((k, v) for k, v in sorted(h.items()) if not isinstance(v, float))
+    numbers = tuple(sorted(k for k, v in h.items() if isinstance(v, float)))
+    key = type(rule), rule.structure(), tuple(rule.slot_shapes(leaf).items()), leaf, static, numbers
+    if key not in _TAPES:
+        _TAPES[key] = Traced(trace(rule, leaf, h, rule.slot_shapes(leaf), named=True))
+    return _TAPES[key]
 
 
 def _edited(slip: Slip, rule: Rule, leaf: Leaf, h: Numbers) -> Edited:
-    """Return the edited tape of a rule; one for each set of statics."""
-    static = tuple((k, v) for k, v in sorted(h.items()) if not isinstance(v, float))
-    key = slip, type(rule), rule.structure(), tuple(rule.slot_shapes(leaf)), leaf, static
-    if key not in _TAPES:
-        changed = slip.tape(_traced(rule, leaf, h)) if slip.tape is not None else None
-        _TAPES[key] = None if changed is None else Edited(changed)
-    found = _TAPES[key]
+    """Return the edited tape of a rule."""
+    before = traced(rule, leaf, h)
+    key = slip, id(before)  # which is never let go
+    if key not in _EDITED:
+        changed = slip.tape(before) if slip.tape is not None else None
+        _EDITED[key] = None if changed is None else Edited(changed)
+    found = _EDITED[key]
     if found is None:
         raise SlipError(f"{slip.text}: not in {type(rule).__name__}")
     return found
@@ -180,175 +252,3 @@ def _edited(slip: Slip, rule: Rule, leaf: Leaf, h: Numbers) -> Edited:
 
 class SlipError(Exception):
     """A slip that a rule, as it is set, does not allow."""
-
-
-def _traced(rule: Rule, leaf: Leaf, h: Numbers) -> Tape:
-    return trace(rule, leaf, h, rule.slot_shapes(leaf), named=True)
-
-
-# The catalogue -----------------------------------------------------------------------------------
-
-
-def catalogue(rule: Rule, declared: tuple[str, ...]) -> Iterator[Slip]:
-    """Yield the slips that a rule allows, the commonest first; swaps and signs are of declared numbers."""
-    yield from COUNTS
-    numbers = options.numbers(type(rule))
-    rates = [k for k, i in numbers.items() if i.high == 1 and k in declared]
-    for a, b in itertools.combinations(rates, 2):
-        yield Slip("swapped", f"it has {a} and {b} in each other's place", twist=_swap(a, b))
-    for a, b in itertools.permutations(rates, 2):
-        yield Slip("swapped", f"it takes {a} for {b} too", twist=_copy(a, b))
-    for a in rates:
-        yield Slip("swapped", f"it takes {a} for 1 - {a}", edit=_complement(a))
-    if "weight_decay" in declared:
-        yield from DECAYS
-    if "lr" in declared:
-        yield ASCENT
-        yield Slip("squared", "it applies the learning rate twice", edit=_powers("lr", 2.0))
-        yield Slip("squared", "it multiplies the decay by the learning rate twice", edit=_squares_shrink)
-    if "eps" in declared and "eps" in numbers:
-        yield Slip("squared", "it squares eps", edit=_powers("eps", 2.0))
-        yield Slip("squared", "it takes the root of eps", edit=_powers("eps", 0.5))
-    yield SHARED
-    yield TRANSPOSED
-    yield from _of_slots(rule)
-
-
-def _of_slots(rule: Rule) -> Iterator[Slip]:
-    """Yield the slips in the order of updates and in buffers, for every slot."""
-    slots = list(rule.slots(Leaf("a", (4, 3), "float64")))
-    for s in slots:
-        for reader, told in {"p": "the update", **{r: r for r in slots if r != s}}.items():
-            stale = functools.partial(_stale, s, reader)
-            yield Slip("stale-buffer", f"{told} reads {s} of the step before", tape=stale)
-        yield Slip("early-moment", f"{s} is updated before it is used, not after", tape=functools.partial(_early, s))
-    for a, b in itertools.permutations(slots, 2):
-        yield Slip("aliased-buffer", f"{a} and {b} are one buffer", tape=functools.partial(_aliased, a, b))
-
-
-def _of_scalars(rule: Rule) -> Iterator[Slip]:
-    """Yield the slips in the numbers that the rule derives, such as bias corrections."""
-    h = rule.numbers_at(3, Leaf("a", (4, 3), "float64"))
-    for name, x in h.items():
-        if isinstance(x, float) and name not in options.numbers(type(rule)) and name != "shrink":
-            yield Slip("operation", f"{name} is left out", edits_after=_setting(name, lambda x: 1.0))
-            yield Slip("operation", f"{name} is squared", edits_after=_setting(name, lambda x: x * x))
-            yield Slip("operation", f"{name} is rooted", edits_after=_setting(name, lambda x: x**0.5))
-            yield Slip("operation", f"{name} is turned over", edits_after=_setting(name, lambda x: 1 / x))
-
-
-def one_operation(rule: Rule) -> Iterator[Slip]:
-    """Yield the slips of one operation: missing, the opposite one, or the rate or the decay at another place."""
-    leaf = Leaf("a", (4, 3), "float64")
-    every = edits.one_off(_traced(rule, leaf, rule.numbers_at(2, leaf)))
-    without = edits.one_off(_traced(rule, leaf, rule.numbers_at(2, leaf) | NO_DECAY))
-    yield from _of_scalars(rule)
-    rates = [k for k, interval in options.numbers(type(rule)).items() if interval.high == 1]
-    for i, (kind, text, _) in enumerate(every):
-        if kind == "correction-place":
-            for rate in rates:
-                told = f"{text} of {rate}"
-                yield Slip(kind, told, i, corrects=rate, tape=functools.partial(_one_off, i, text))
-        elif kind != "decay-place":
-            yield Slip(kind, text, i, tape=functools.partial(_one_off, i, text))
-    for i, (kind, text, _) in enumerate(without):
-        if kind == "decay-place":
-            yield Slip(kind, text, i, edit=lambda h: NO_DECAY, tape=functools.partial(_one_off, i, text))
-
-
-NO_DECAY: dict[str, Any] = {"decays": False, "shrink": 0.0}
-"""What makes a rule leave the decay out, which a slip then puts elsewhere."""
-
-
-def pins(values: Mapping[str, float]) -> Slip:
-    """Return the slip of numbers that are fixed, whatever is given."""
-    told = " and ".join(f"{k} is {v:g}" for k, v in values.items())
-    return Slip(
-        "ignored-option",
-        f"{told} whatever is given",
-        tuple(values.values()),
-        twist=lambda rule: rule.replace(**values),
-    )
-
-
-def scaled(name: str, factor: float) -> Slip:
-    """Return the slip of a number that is multiplied by a constant."""
-    return Slip("factor", f"{name} is multiplied by {factor:g}", factor, edit=_scaling(name, factor))
-
-
-def _stale(slot: str, reader: str, tape: Tape) -> Tape | None:
-    return edits.stale(tape, slot, reader)
-
-
-def _early(slot: str, tape: Tape) -> Tape | None:
-    return edits.early(tape, slot)
-
-
-def _aliased(one: str, other: str, tape: Tape) -> Tape | None:
-    return edits.aliased(tape, one, other)
-
-
-def _one_off(i: int, text: str, tape: Tape) -> Tape | None:
-    return next((t for j, (_, said, t) in enumerate(edits.one_off(tape)) if j == i and said == text), None)
-
-
-def _setting(name: str, change: Callable[[float], float]) -> Callable[[dict[str, Any]], Numbers]:
-    return lambda h: {name: change(h[name])}
-
-
-def _swap(a: str, b: str) -> Callable[[Rule], Rule]:
-    return lambda rule: rule.replace(**{a: getattr(rule, b), b: getattr(rule, a)})
-
-
-def _copy(a: str, b: str) -> Callable[[Rule], Rule]:
-    return lambda rule: rule.replace(**{b: getattr(rule, a)})
-
-
-def _complement(name: str) -> Callable[[dict[str, Any]], Numbers]:
-    return lambda h: {name: 1 - h[name]}
-
-
-def _powers(name: str, power: float) -> Callable[[dict[str, Any]], Numbers]:
-    return lambda h: {name: h[name] ** power}
-
-
-def _scaling(name: str, factor: float) -> Callable[[dict[str, Any]], Numbers]:
-    # what decays is h.shrink as well, a product of weight_decay
-    also = ("shrink",) if name == "weight_decay" else ()
-    return lambda h: {k: factor * h[k] for k in (name, *also)}
-
-
-def _squares_shrink(h: dict[str, Any]) -> Numbers:
-    return {"shrink": h["shrink"] * h["lr"]}
-
-
-def _reversed(leaf: Leaf) -> Leaf:
-    rows, columns = (leaf.shape[0], math.prod(leaf.shape[1:])) if leaf.shape else (1, 1)
-    return Leaf(leaf.path, (columns, rows), leaf.dtype)
-
-
-COUNTS = (
-    Slip("step-count", "its step count starts at 2 instead of 1", count=lambda t, i, n: t + 1),
-    Slip("step-count", "its step count starts at 0 instead of 1", count=lambda t, i, n: t - 1),
-    Slip("shared-state", "its step count goes on with every leaf", count=lambda t, i, n: n * (t - 1) + i + 1),
-    Slip("step-count", "its step count does not go on", count=lambda t, i, n: 1),
-    Slip("step-count", "its step count is 1 in the first two steps", count=lambda t, i, n: max(t - 1, 1)),
-    # beta**t is then 0, and 1 - beta**t is 1
-    Slip(
-        "step-count",
-        "its step count starts at 0, where it corrects nothing",
-        count=lambda t, i, n: t - 1 if t > 1 else 10**9,
-    ),
-)
-DECAYS = (
-    Slip("decay-sign", "its weight decay has the wrong sign: parameters grow", edit=_scaling("weight_decay", -1)),
-    Slip("decay-twice", "it decays the parameters twice", decays=lambda h, g, p: (g, p - h.shrink * p)),
-    Slip("decay-twice", "it adds the decay to the gradient twice", edit=_scaling("weight_decay", 2)),
-    Slip("decay-twice", "it adds the decay to the gradient and decays the parameter too",
-         decays=lambda h, g, p: (g + h.weight_decay * p, p)),
-    Slip("decay-twice", "it decays the parameter by lr times the decay too",
-         decays=lambda h, g, p: (g, p - h.lr * h.weight_decay * p)),
-)  # fmt: skip
-ASCENT = Slip("ascent", "it goes up the gradient", edit=lambda h: {"lr": -h["lr"], "shrink": h["shrink"]})
-SHARED = Slip("shared-state", "leaves of one shape share their state", shares=lambda leaf: leaf.shape)
-TRANSPOSED = Slip("transposed", "it takes rows for columns in what depends on the shape", seen=_reversed)

@@ -1,7 +1,7 @@
 """The fields of a rule: numbers with a range, dialects with named values, and what checks them.
 
-A field annotated `Rate`, `NonNegative`, `UnitInterval` or `Epsilon` is a hyper-parameter: a float or a
-schedule. A field annotated ``Literal[...]`` or ``bool`` is a dialect.
+A field annotated `Rate`, `NonNegative`, `UnitInterval`, `ClosedUnitInterval` or `Epsilon` is a hyper-parameter: a
+float or a schedule. A field annotated ``Literal[...]`` or ``bool`` is a dialect.
 Everything else (a count, a tuple of names) is structure.
 """
 
@@ -15,6 +15,8 @@ import numpy as np
 
 from arrayopt.core.schedules import Number
 from arrayopt.errors import OptionError
+
+JUST_ABOVE_ONE = math.nextafter(1.0, 2.0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,10 +34,11 @@ class Interval:
     def check(self, owner: str, name: str, value: float) -> None:
         """Raise OptionError unless `value` lies in the interval."""
         if not (math.isfinite(value) and self.low <= value < self.high):
+            closed = "]" if self.high == JUST_ABOVE_ONE else ")"
             expected = (
                 f"a finite number >= {self.low:g}"
                 if self.high == math.inf
-                else f"a number in [{self.low:g}, {self.high:g})"
+                else f"a number in [{self.low:g}, {self.high:g}{closed}"
             )
             raise OptionError(f"{owner}: {name} must be {expected}, got {value!r}")
 
@@ -46,6 +49,8 @@ Rate = NonNegative
 """A learning rate, in units of parameter per unit of update."""
 UnitInterval = Annotated[Number, Interval(0.0, 1.0)]
 """A decay rate of a running mean, in [0, 1)."""
+ClosedUnitInterval = Annotated[Number, Interval(0.0, JUST_ABOVE_ONE)]
+"""A decay rate in [0, 1], where 1 makes a sum of what is otherwise a fading memory."""
 Epsilon = Annotated[Number, Interval(0.0, added=True)]
 """A number >= 0 that is added to keep a divisor from zero."""
 

@@ -116,7 +116,11 @@ class Adafactor(Rule):
     decay: Literal["l2", "decoupled", "in_update"] = "decoupled"
     rms_of: Literal["before_decay", "after_decay"] = "before_decay"
 
-    constants: ClassVar[Mapping[str, tuple[float, ...]]] = {"beta2_max": (1.0, 0.999), "eps1": (1e-30, 1.0)}
+    constants: ClassVar[Mapping[str, tuple[float, ...]]] = {
+        "beta2_max": (1.0, 0.999),
+        "eps1": (1e-30, 1.0),
+        "factor_min": (0, 128),
+    }
     presets: ClassVar[Mapping[str, Preset]] = {
         "paper": Preset("arXiv 1804.04235, algorithms 4 and 5", {}),
         "torch": Preset("torch.optim.Adafactor 2.13.0", {"eps1": 1.0, "eps1_place": "machine"}),

@@ -97,6 +97,7 @@ class Amos(Rule):
     eps: NonNegative = 2.0**-125  # not an Epsilon, which float16 leaves would refuse: see `scalars`
     eps_place: Literal["max", "added"] = "max"
 
+    constants: ClassVar[Mapping[str, tuple[float, ...]]] = {"eps": (2.0**-125, 1e-18)}
     presets: ClassVar[Mapping[str, Preset]] = {
         "paper": Preset("arXiv 2210.11693", {"eta_by": "number"}),
         "jestimator": Preset("jestimator.amos.amos 78e96ee, eta from its eta_fn (read)", {"eta_by": "number"}),

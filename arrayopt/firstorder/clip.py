@@ -73,10 +73,14 @@ class Clip(Wrapper):
         """Return the gradients as the rule sees them at call t."""
         limit = options.check_number(type(self), "max_norm", at(self.max_norm, t), t)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # inf and NaN are meant to pass through
-            together = global_norm(xp, grads) if self.by == "global" else None
+            together = self.norm(xp, grads) if self.by == "global" else None
             return {
                 path: cast(xp, self._shortened(xp, wide(xp, g), together, limit), g.dtype) for path, g in grads.items()
             }
+
+    def norm(self, xp: Namespace, grads: Leaves) -> Array:
+        """Return what is held against `max_norm` when all leaves are clipped together."""
+        return global_norm(xp, grads)
 
     def _shortened(self, xp: Namespace, g: Array, together: Array | None, c: float) -> Array:
         if self.by == "value":

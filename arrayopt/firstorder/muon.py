@@ -114,6 +114,7 @@ class Muon(Rule):
     conv: Literal["flatten", "last_two", "batched"] = "flatten"
     decay: Literal["l2", "decoupled", "in_update"] = "decoupled"
 
+    constants: ClassVar[Mapping[str, tuple[int, ...]]] = {"ns_steps": (5, 6, 10)}
     presets: ClassVar[Mapping[str, Preset]] = {
         "paper": Preset(
             "archive 10592",

@@ -8,12 +8,11 @@ from typing import Any, ClassVar, Literal, final
 
 from arrayopt.backend import Array, Namespace
 from arrayopt.core.optimizer import Slot
-from arrayopt.core.options import Epsilon, NonNegative, Rate, UnitInterval
+from arrayopt.core.options import ClosedUnitInterval, Epsilon, Rate, UnitInterval
 from arrayopt.core.orthogonal import inverse_root
 from arrayopt.core.rule import Preset, Rule, ema
 from arrayopt.core.schedules import at
 from arrayopt.core.trees import Leaf
-from arrayopt.errors import OptionError
 
 
 @final
@@ -72,7 +71,7 @@ class Shampoo(Rule):
     """
 
     lr: Rate = 0.1
-    beta: NonNegative = 1.0
+    beta: ClosedUnitInterval = 1.0
     eps: Epsilon = 1e-4
     momentum: UnitInterval = 0.0
     momentum_form: Literal["gradient", "feedback"] = "gradient"
@@ -83,12 +82,6 @@ class Shampoo(Rule):
             "pytorch_optimizer.Shampoo 4.1.0", {"lr": 1e-3, "eps": 1e-6, "momentum_form": "feedback"}
         ),
     }
-
-    def __post_init__(self) -> None:
-        """Check beta, too, which may be 1."""
-        super().__post_init__()
-        if not callable(self.beta) and self.beta > 1:
-            raise OptionError(f"Shampoo: beta must be a number in [0, 1], got {self.beta!r}")
 
     @property
     def remembers(self) -> bool:

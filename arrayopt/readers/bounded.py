@@ -359,7 +359,7 @@ class _Namespace:
     def record_helper(
         self, helper: Callable[..., Any], shape: Any, args: tuple[Any, ...], static: Mapping[str, Any]
     ) -> Bounded:
-        """Bound an opaque helper by its own `error`, which is normwise: the same for every element."""
+        """Bound an opaque helper by its own `error`, which is normwise: the same for every element of a matrix."""
         if not hasattr(helper, "error"):
             raise TraceError(f"the helper {helper.__name__} has no bound of its error; give it the attribute `error`")
         if _COARSER.get() > 1 and "bfloat16" in static:  # it iterates in the dtype of its argument, which is bfloat16
@@ -369,11 +369,16 @@ class _Namespace:
         xp, wide = namespace(x.value), x.value.astype(np.float64)
         z, exact = helper(xp, x.value, *numbers, **static), helper(xp, wide, *numbers, **static)
         unit = _unit(z)
-        own = helper.error(wide, *numbers, unit=unit, **static) + float(np.linalg.norm(_half(z)))
-        if not np.linalg.norm(z - exact) <= own:  # something overflowed inside
+        own = helper.error(wide, *numbers, unit=unit, **static) + _norms(_half(z))
+        if not np.all(_norms(z - exact) <= own):  # something overflowed inside
             return _bounded(z, np.full(z.shape, np.inf), np.full(z.shape, -np.inf))
-        bound = helper.error(wide, *numbers, norm_of_error=float(np.linalg.norm(x.bound)), unit=unit, **static)
+        bound = helper.error(wide, *numbers, norm_of_error=_norms(x.bound), unit=unit, **static)
         return _bounded(z, bound + _half(z), np.full(z.shape, -np.inf))
+
+
+def _norms(x: Array) -> Array:
+    """Return the Frobenius norm of every matrix in the last two axes."""
+    return np.sqrt(np.sum(np.square(x.astype(np.float64)), axis=(-2, -1), keepdims=True))
 
 
 NAMESPACE = _Namespace()

@@ -25,7 +25,7 @@ def for_dtype(cls: type[Rule], dtype: Any) -> Rule:
     rule = exaggerated(cls)
     if np.dtype(dtype) != np.float16:
         return rule
-    small = [k for k, i in options.numbers(cls).items() if i.added and 0 < getattr(rule, k) < 1e-7]
+    small = [k for k, i in options.numbers(cls).items() if (i.added or k == "eps") and 0 < getattr(rule, k) < 1e-7]
     return rule.replace(**dict.fromkeys(small, 2.0**-10))
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from arrayopt import LeafError, OptionError, State, inplace
 from arrayopt.conformance.compare import trajectory
-from arrayopt.conformance.probes import probes_for, set_up
+from arrayopt.conformance.models import set_up
+from arrayopt.conformance.probes import probes_for
 from arrayopt.core import options
 from arrayopt.core.tracing import trace
 from arrayopt.core.trees import Leaf
@@ -172,10 +173,10 @@ def output(rule):
     bad, tiny = (
         [{k: f(g.copy()) for k, g in gs.items()} for gs in probes["E"].gradients[:4]] for f in (_spoil, _shrink)
     )
-    names = dict(zip("abc", ("layer/embedding", "layer/norm/gamma", "layer/bias"), strict=True))
+    names = dict(zip("abcd", ("layer/embedding", "layer/norm/gamma", "layer/bias", "layer/kernel"), strict=True))
     renamed = [{names[k]: x for k, x in xs.items()} for xs in (probes["E"].params, *probes["E"].gradients)]
     for i, xs in enumerate(renamed):
-        xs["kernel"] = np.random.default_rng(i).normal(size=(3, 2, 2, 1))  # a convolution
+        xs["convolution"] = np.random.default_rng(i).normal(size=(3, 2, 2, 1))  # a convolution
     odd = [
         dataclasses.replace(probes["E"], gradients=bad),
         dataclasses.replace(probes["E"], gradients=tiny),

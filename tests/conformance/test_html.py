@@ -11,6 +11,7 @@ import pytest
 
 from arrayopt import RULES, SGD, Adam, Clip, Lion, Momentum
 from arrayopt.conformance import Candidate, Cause, Report, check
+from arrayopt.conformance.catalogue import catalogue
 from arrayopt.conformance.compare import Divergence, compare, run
 from arrayopt.conformance.curves import Curve, curve, curves
 from arrayopt.conformance.html import page
@@ -22,7 +23,7 @@ from arrayopt.conformance.html.verdicts import WORDS
 from arrayopt.conformance.illustrate import illustrated
 from arrayopt.conformance.probes import non_finite, probes_for
 from arrayopt.conformance.report import Verdict
-from arrayopt.conformance.slips import catalogue, slipped
+from arrayopt.conformance.slips import slipped
 from arrayopt.conformance.targets import load
 
 CANDIDATES = Path(__file__).resolve().parents[2] / "validation" / "candidates"

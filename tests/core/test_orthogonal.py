@@ -473,11 +473,17 @@ def test_where_the_rank_may_change_the_bound_is_infinite():
     assert newton_schulz.error(np.zeros((2, 2)), 0.0, norm_of_error=1.0, polynomials=KELLER) == np.inf
 
 
-def test_the_bound_of_a_batch_is_the_norm_of_the_bounds_of_its_matrices():
-    x = np.random.default_rng(0).normal(size=(2, 1, 3, 4))
+def test_each_matrix_of_a_batch_has_a_bound_of_its_own():
+    """A tiny matrix, which is stretched much, does not spoil the bound of the others."""
+    x = np.random.default_rng(0).normal(size=(2, 1, 3, 4)) * np.array([1.0, 1e-9]).reshape(2, 1, 1, 1)
     over = dict(norm_of_error=1e-3, unit=2.0**-24, polynomials=KELLER * 5)
     each = [newton_schulz.error(m, 1e-7, **over) for m in x.reshape(-1, 3, 4)]
-    assert newton_schulz.error(x, 1e-7, **over) == pytest.approx(np.hypot(*each))
+    assert each[1] > 1e3 * each[0]
+    together = newton_schulz.error(x, 1e-7, **over)
+    assert together.shape == (2, 1, 1, 1)
+    assert together.ravel().tolist() == each
+    over["norm_of_error"] = np.array([1e-3, 0.0]).reshape(2, 1, 1, 1)
+    assert newton_schulz.error(x, 1e-7, **over).ravel()[1] < each[1]
 
 
 @given(matrices(full_rank=True, square=True), st.integers(0, 2**32), st.floats(1e-9, 5e-3), st.integers(1, 8))

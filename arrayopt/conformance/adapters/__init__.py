@@ -166,6 +166,7 @@ def exported(
     assembly: Assembly,
     required: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
     reasons: Mapping[str, str] = MappingProxyType({}),
+    random: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Peer]:
     """Turn the optimizers that were found in a module into peers without a reference.
 
@@ -181,6 +182,8 @@ def exported(
         Options without which an optimizer cannot be made, or does not do what it is for, by its name.
     reasons : dict of str
         Why an optimizer cannot be driven with gradients, by its name.
+    random : dict of str
+        What an optimizer that is random by design draws, by its name.
     """
     found = []
     for own, target in targets.items():
@@ -189,7 +192,8 @@ def exported(
         if own in reasons:
             found.append(Peer(name, not_driven(name, assembly.source, reasons[own]), None, reason=reasons[own]))
         else:
-            found.append(Peer(name, assembly.candidate(target, name, fixed, every=True), None))
+            candidate = assembly.candidate(target, name, fixed, every=True)
+            found.append(Peer(name, dataclasses.replace(candidate, random=random.get(own, "")), None))
     return found
 
 

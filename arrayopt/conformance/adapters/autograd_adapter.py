@@ -36,7 +36,7 @@ class Session:
     """A run in a thread of its own, which waits for its next gradient, since such a function cannot be resumed."""
 
     def __init__(self, options: Options, params: Arrays, hyper: Mapping[str, float]) -> None:
-        self.options, self.params, self.hyper = options, params, dict(hyper)
+        self.options, self.params, self.hyper = options, copy.deepcopy(params), dict(hyper)
         self.history: list[Arrays] = []
         self._start()
 
@@ -73,9 +73,9 @@ class Session:
         return there
 
     def step(self, grads: Arrays) -> Arrays:
-        """Take a step."""
+        """Take a step; what a function of autograd's returns is new each time, so a copy is handed over."""
         self.history.append(copy.deepcopy(grads))
-        self._gradients.put(grads)
+        self._gradients.put(copy.deepcopy(grads))
         return self._wait()
 
     def save(self) -> tuple[Arrays, list[Arrays]]:

@@ -178,6 +178,15 @@ class Unwrapped(Session):
         return inner.make(self.hyper)
 
 
+class Matrices(Session):
+    """Takes no leaf of more than two axes: Muon gives it to Adam, and says so."""
+
+    def __init__(self, options: Options, params: Arrays, hyper: Mapping[str, float]) -> None:
+        if any(p.ndim > 2 for p in params.values()):
+            raise ValueError("Muon of keras is for matrices: a leaf of more than two axes is left to Adam")
+        super().__init__(options, params, hyper)
+
+
 def _wraps(options: Options) -> bool:
     return hasattr(options.target, "alone")
 
@@ -234,10 +243,10 @@ def candidate(target: Callable[..., Any], **fixed: Any) -> Candidate:
     **fixed
         Options that are held, under keras' names.
     """
-    held = dict(fixed)
-    if isinstance(target, type) and issubclass(target, keras.optimizers.Muon):
-        held.setdefault("epsilon", 1e-7)  # is that of the Adam for vectors; the Newton-Schulz one is written in
-    return ASSEMBLY.candidate(target, named(target, fixed), held)
+    if not (isinstance(target, type) and issubclass(target, keras.optimizers.Muon)):
+        return ASSEMBLY.candidate(target, named(target, fixed), fixed)
+    held = {"epsilon": 1e-7, **fixed}  # is that of the Adam for vectors; the Newton-Schulz one is written in
+    return dataclasses.replace(ASSEMBLY, session=Matrices).candidate(target, named(target, fixed), held)
 
 
 def exports() -> list[Peer]:

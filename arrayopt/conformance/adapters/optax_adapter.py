@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import inspect
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +20,7 @@ from arrayopt.conformance.adapters.assembly import Assembly, Way, public
 from arrayopt.conformance.adapters.optax_wrappers_adapter import around_adam
 from arrayopt.conformance.adapters.translation import Options
 from arrayopt.conformance.candidate import Arrays, Candidate
-from arrayopt.conformance.scripts.apis import OPTAX
+from arrayopt.conformance.scripts.apis import OPTAX, Api
 
 NAMES = {
     "learning_rate": "lr", "b1": "beta1", "b2": "beta2",
@@ -50,7 +51,7 @@ REQUIRED: Mapping[str, Mapping[str, Any]] = {
     "lbfgs": {"linesearch": None},  # else it evaluates the loss
     "mechanize": {"base_optimizer": optax.sgd(0.1)},
     "noisy_sgd": {"key": 0},
-    "sam": {"optimizer": optax.sgd(0.1), "adv_optimizer": optax.sgd(0.05)},
+    "sam": {"optimizer": optax.sgd(0.1), "adv_optimizer": optax.sgd(0.05, momentum=0.5)},
     "schedule_free": {"base_optimizer": optax.sgd(0.1)},
 }
 """Options without which an optimizer cannot be made."""
@@ -58,7 +59,7 @@ REQUIRED: Mapping[str, Mapping[str, Any]] = {
 
 @contextlib.contextmanager
 def _precision(jit: bool = False) -> Iterator[None]:
-    """Give jax float64 and let it compile nothing, as probes are short; outside of the context the user decides."""
+    """Give jax float64, and say whether it compiles; outside of the context the user decides."""
     # before jax 0.8 it was elsewhere
     double = jax.enable_x64(DOUBLE) if hasattr(jax, "enable_x64") else jax.experimental.enable_x64(DOUBLE)
     with double, jax.disable_jit(not jit):
@@ -66,44 +67,62 @@ def _precision(jit: bool = False) -> Iterator[None]:
 
 
 class Session:
-    """A transformation and its state.
+    """A transformation and its state, of which the step is compiled.
 
-    The hyper-parameters live in the transformation and not in the state, so they are changed by making another
-    one that goes on with the old state; this is what ``optax.inject_hyperparams`` does, without its float32.
+    The hyper-parameters are arguments of what is compiled: it is compiled once for all of them. Without float64 they
+    would be single numbers there, and in some transformations Python decides by them: those run op by op.
     """
 
-    jit = False
-    rate: Callable[[float], Any] | None = None
+    jit = DOUBLE
 
     def __init__(self, options: Options, params: Arrays, hyper: Mapping[str, float]) -> None:
         self.options, self.hyper = options, dict(hyper)
-        with _precision(self.jit):
-            self.transformation = self.make()
+        with _precision():
             # a copy: jax might go on reading the memory of a NumPy array
             self.params = {k: jnp.array(p) for k, p in params.items()}
-            self.state = self.transformation.init(self.params)
+            self.state = self.transformation(options, self.hyper).init(self.params)
 
-    def make(self) -> Any:
+    @staticmethod
+    def transformation(options: Options, hyper: Mapping[str, float]) -> Any:
         """Make the transformation."""
-        return self.options.make(self.hyper, instead=self.rate)
+        return options.make(hyper)
+
+    @classmethod
+    def updated(cls, options: Options, hyper: Mapping[str, float], grads: Any, state: Any, params: Any) -> Any:
+        """Return new parameters and state."""
+        updates, state = cls.transformation(options, hyper).update(grads, state, params)
+        return optax.apply_updates(params, updates), state
 
     def step(self, grads: Arrays) -> Arrays:
         """Take a step."""
-        with _precision(self.jit):
-            gradients = {k: jnp.array(g) for k, g in grads.items()}
-            self.params, self.state = self.update(gradients, self.state, self.params)
-            return {k: np.array(p) for k, p in self.params.items()}
+        with _precision():
+            given = {k: jnp.array(g) for k, g in grads.items()}
+        self.params, self.state = self.update(given)
+        return {k: np.array(p) for k, p in self.params.items()}
 
-    def update(self, grads: Any, state: Any, params: Any) -> tuple[Any, Any]:
-        """Return new parameters and state."""
-        updates, state = self.transformation.update(grads, state, params)
-        return optax.apply_updates(params, updates), state
+    def update(self, grads: Any) -> Any:
+        """Return new parameters and state, compiled where that can be."""
+        key = (type(self), self.options.target, tuple(self.options.fixed.items()), self.options.every)
+        if self.jit and _COMPILED.get(key, True):
+            if key not in _COMPILED:
+                while len(_COMPILED) >= KEPT:
+                    del _COMPILED[next(iter(_COMPILED))]
+                _COMPILED[key] = jax.jit(functools.partial(self.updated, self.options))
+            try:
+                with _precision(jit=True):
+                    return _COMPILED[key](self.hyper, grads, self.state, self.params)
+            except jax.errors.JAXTypeError:  # it wants a number where there is a variable
+                _COMPILED[key] = None
+        with _precision():
+            return self.updated(self.options, self.hyper, grads, self.state, self.params)
 
     def set(self, **hyper: float) -> None:
-        """Change hyper-parameters."""
+        """Change hyper-parameters: of a transformation that is made again, or in the state if it keeps them there."""
         self.hyper |= hyper
-        with _precision(self.jit):
-            self.transformation = self.make()
+        held = getattr(self.state, "hyperparams", {})
+        with _precision():
+            changed = self.options.changed(hyper, self.hyper)
+            held.update({k: jnp.asarray(x, dtype=held[k].dtype) for k, x in changed.items() if k in held})
 
     def save(self) -> tuple[Any, Any]:
         """Return copies of parameters and state."""
@@ -114,54 +133,51 @@ class Session:
         self.params, self.state = _copied(state[0]), _copied(state[1])
 
 
+KEPT = 8
+"""Compiled steps that are kept."""
+_COMPILED: dict[Any, Any] = {}
+"""Compiled steps; None where it cannot be compiled."""
+
+
 def _copied(tree: Any) -> Any:
     with _precision():
         return jax.tree.map(lambda x: x.copy() if isinstance(x, (jax.Array, np.ndarray)) else x, tree)
 
 
-class Compiled(Session):
-    """Compiles the step."""
+class OpByOp(Session):
+    """Compiles nothing."""
 
-    jit = True
-
-    def make(self) -> Any:
-        """Make the transformation, and compile the step with it when it is first taken."""
-        transformation = super().make()
-        self.update = jax.jit(super().update)  # type: ignore[method-assign]
-        return transformation
+    jit = False
 
 
 class Scheduled(Session):
     """Gives the optimizer a schedule that is constant."""
 
-    rate = staticmethod(lambda lr: lambda count: lr)
+    @staticmethod
+    def transformation(options: Options, hyper: Mapping[str, float]) -> Any:
+        """Make the transformation."""
+        return options.make(hyper, instead=lambda lr: lambda count: lr)
 
 
 class Injected(Session):
     """Lets the hyper-parameters live in the state."""
 
-    def make(self) -> Any:
+    @staticmethod
+    def transformation(options: Options, hyper: Mapping[str, float]) -> Any:
         """Make the transformation with all numbers injected."""
-        static = set(self.options.signature) - {e.option for e in self.options.entries if e.place is None}
-        injected = optax.inject_hyperparams(self.options.target, static_args=tuple(static))
-        return injected(**self.options.arguments(self.hyper), **self.options.fixed)
-
-    def set(self, **hyper: float) -> None:
-        """Change hyper-parameters in the state."""
-        self.hyper |= hyper
-        with _precision():
-            held = self.state.hyperparams
-            changed = self.options.changed(hyper, self.hyper)
-            held.update({k: jnp.asarray(x, dtype=held[k].dtype) for k, x in changed.items()})
+        static = set(options.signature) - {e.option for e in options.entries if e.place is None}
+        injected = optax.inject_hyperparams(options.target, static_args=tuple(static))
+        return injected(**options.arguments(hyper), **options.fixed)
 
 
 class Unwrapped(Session):
     """Runs what a wrapper wraps, without it."""
 
-    def make(self) -> Any:
+    @staticmethod
+    def transformation(options: Options, hyper: Mapping[str, float]) -> Any:
         """Make the inner transformation."""
-        inner = dataclasses.replace(self.options, target=self.options.target.alone)  # type: ignore[attr-defined]
-        return inner.make(self.hyper)
+        inner = dataclasses.replace(options, target=options.target.alone)  # type: ignore[attr-defined]
+        return inner.make(hyper)
 
 
 def _wraps(options: Options) -> bool:
@@ -177,7 +193,7 @@ def _takes_schedule(options: Options) -> bool:
 
 
 WAYS = {
-    "jit": Way(Compiled),
+    "op by op": Way(OpByOp, suits=lambda options: DOUBLE),
     "learning rate as a schedule": Way(Scheduled, suits=_takes_schedule),
     "inject_hyperparams": Way(Injected, suits=_takes_rate),
     "without the wrapper": Way(Unwrapped, suits=_wraps),
@@ -191,8 +207,37 @@ ASSEMBLY = Assembly(
     dtypes=("float32", "bfloat16", "float16") if DOUBLE else ("bfloat16", "float16"),
     ways=WAYS,
     inert=("verbose",),
-    api=lambda options: OPTAX if DOUBLE else dataclasses.replace(OPTAX, imports=OPTAX.imports[:2]),
+    api=lambda options: _api(options),
 )
+MATRICES = (
+    "muon_weight_dimension_numbers=lambda params: [optax.contrib.MuonDimensionNumbers(0, (*range(1, p.ndim),)) "
+    "if p.ndim > 1 else None for p in params]"
+)
+"""How a script tells an optimizer what `_told` tells it."""
+
+
+def _api(options: Options) -> Api:
+    api = OPTAX if DOUBLE else dataclasses.replace(OPTAX, imports=OPTAX.imports[:2])
+    if options.target is not MUON:
+        return api
+    make = f"optimizer = {{optimizer}}({{options}}, {MATRICES})"
+    return dataclasses.replace(api, make=(make, *api.make[1:]), rate=(make,))
+
+
+def _matrices(params: Any) -> Any:
+    """Return which axes of a leaf are rows, the first, and which are columns, all others; None for vectors."""
+    return jax.tree.map(
+        lambda p: optax.contrib.MuonDimensionNumbers(0, tuple(range(1, p.ndim))) if p.ndim > 1 else None, params
+    )
+
+
+@functools.wraps(optax.contrib.muon)
+def _muon(*args: Any, **options: Any) -> Any:
+    """Tell Muon that kernels are matrices too; by itself it takes nothing for one but what has two axes."""
+    return optax.contrib.muon(*args, **{"muon_weight_dimension_numbers": _matrices, **options})
+
+
+MUON: Callable[..., Any] = _muon
 
 
 def candidate(target: Callable[..., Any], **fixed: Any) -> Candidate:
@@ -205,7 +250,7 @@ def candidate(target: Callable[..., Any], **fixed: Any) -> Candidate:
     **fixed
         Options that are held, under optax's names.
     """
-    return ASSEMBLY.candidate(target, named(target, fixed), fixed)
+    return ASSEMBLY.candidate(MUON if target is optax.contrib.muon else target, named(target, fixed), fixed)
 
 
 def exports() -> list[Peer]:

@@ -50,6 +50,12 @@ REASONS = {
 """Why an optimizer cannot be driven with gradients."""
 REQUIRED = {"Ranger21": {"num_iterations": 100}}
 """Options without which an optimizer cannot be made."""
+RANDOM = {
+    "Gravity": "its first momentum",
+    "Kron": "the steps in which it updates its preconditioner, and a direction for it",
+    "Magma": "the leaves that it updates in a step",
+}
+"""What an optimizer that is random by design draws."""
 
 
 def candidate(target: Callable[..., Any], **fixed: Any) -> Candidate:
@@ -62,7 +68,7 @@ def exports() -> list[Peer]:
     targets = torch_adapter.found(pytorch_optimizer)
     again = {k: f"is torch.optim.{k} itself" for k, x in targets.items() if x is getattr(torch.optim, k, None)}
     told = {k: _told(x) for k, x in targets.items()}
-    return exported("pytorch_optimizer", told, ASSEMBLY, REQUIRED, REASONS | again)
+    return exported("pytorch_optimizer", told, ASSEMBLY, REQUIRED, REASONS | again, RANDOM)
 
 
 def _told(target: Callable[..., Any]) -> Callable[..., Any]:

@@ -133,7 +133,7 @@ def _non_finite(subject: Subject) -> Iterator[Cause]:
         rest = [{k: y for k, y in x.items() if k != leaf} for x in expected]
         if "other leaves" not in said[what] and "skip" not in said[what] and subject.apart(path, rest) is not None:
             said[what] += ", and other leaves move otherwise"
-        if _skips(path) and (_dead(path, expected) or not finite(path)):
+        if _skips(path) and not _skips(expected) and (_dead(path, expected) or not finite(path)):
             text = f"it skips the step of a gradient with {what}, and yet it does not go on after: "
             yield Cause("non-finite", text + "it guards the parameters but not its state")
         if spread:  # a matrix function, perhaps: on an infinity NumPy's singular value decomposition may hang

@@ -12,7 +12,9 @@ from arrayopt.conformance.consistency.subject import Check, Subject
 
 def _repeatable(subject: Subject) -> Iterator[Cause]:
     apart = subject.apart(subject.walk(), subject.walk())
-    if apart is not None:
+    if apart is not None and subject.candidate.random:
+        yield Cause("repeatable", f"it is random by design: it draws {subject.candidate.random}", wrong=False)
+    elif apart is not None:
         text = (
             f"two runs from the same start part {apart}: it draws random numbers, keeps something from an earlier "
             "run, or reads memory that it never wrote"
@@ -133,8 +135,8 @@ CHECKS = (
     Check(
         "repeatable",
         "two runs from copies of the same start differ: random numbers, state that outlives its run, memory that was "
-        "never written. An optimizer that is meant to be random fails, and every check that holds two runs against "
-        "each other is then not run",
+        "never written. Where a candidate says that it is random by design, that is noted; every check that holds two "
+        "runs against each other is then not run",
         "one whose random numbers are small against rounding, or have a fixed seed; unwritten memory that happens to "
         "hold the same numbers",
         _repeatable,

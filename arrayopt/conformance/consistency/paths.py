@@ -3,13 +3,17 @@
 import contextlib
 from collections.abc import Callable, Iterator
 
+import numpy as np
+
 from arrayopt.conformance.candidate import Arrays, Candidate, CannotRunError
 from arrayopt.conformance.causes import Cause
 from arrayopt.conformance.consistency.conditioning import rounding
 from arrayopt.conformance.consistency.contexts import MOST, SOME, among, switched
-from arrayopt.conformance.consistency.leaves import joined, restricted
+from arrayopt.conformance.consistency.leaves import joined, only, restricted
 from arrayopt.conformance.consistency.subject import Check, NotRun, Subject
 
+POINT, FORTRAN, LATE = "a 0-d leaf", "gradients in Fortran order", "a leaf whose first gradient comes late"
+"""Where leaves and gradients are handed over otherwise."""
 Walk = Callable[[Subject], list[Arrays]]
 Place = tuple[str, Subject, Walk, list[Arrays]]
 """What it is called, the subject there, how it is run, and what comes out."""
@@ -54,23 +58,41 @@ def _places(subject: Subject, everywhere: bool) -> Iterator[Place]:
     if everywhere and subject.hyper.get("lr"):
         every.append(("lr changed on the way", subject, _with_changed_rate))
     if everywhere:
-        every.append(("a 0-d leaf", joined(subject, {"point": ()}), Subject.walk))
+        every += [(where, at, Subject.walk) for where, at in _handed_over(subject)]
     for where, at, walk in every:
         with contextlib.suppress(CannotRunError, NotRun):
             yield where, at, walk, walk(at)
 
 
+def _handed_over(subject: Subject) -> Iterator[tuple[str, Subject]]:
+    """Yield where leaves and gradients are not what a path may take them to be: each reveals a fault of its own."""
+    yield POINT, joined(subject, {"point": ()})
+    if any(p.ndim > 1 for p in subject.params.values()):
+        turned = [{k: np.asfortranarray(x) for k, x in g.items()} for g in subject.gradients]
+        yield FORTRAN, subject.replace(gradients=turned)
+    others = list(subject.params)[1:]
+    if subject.candidate.missing and others:
+        yield LATE, subject.replace(gradients=[only(subject.gradients[0], others), *subject.gradients[1:]])
+
+
 def _departures(said: str, places: list[Place], other: Candidate) -> Iterator[Cause]:
-    """Yield where another path of a candidate first departs from it, or else that it has numbers in less precision."""
+    """Yield where another path of a candidate first departs from it, or else that it has numbers in less precision.
+
+    What is found where leaves are handed over otherwise is told besides.
+    """
     noted: list[Cause] = []
+    wrong = False
     for where, at, walk, expected in places:
+        if wrong and where not in (POINT, FORTRAN, LATE):
+            continue
         try:
             path = walk(at.replace(candidate=other))
         except NotRun:
             continue
         except CannotRunError as error:
             yield Cause("code-paths", f"{said} does not run where the plain one does ({where}): {error}")
-            return
+            wrong = True
+            continue
         apart = at.apart(path, expected)
         inside = "" if apart is None else rounding(at, apart)
         if apart is not None and not inside and walk is Subject.walk and _parted(at, path):
@@ -79,11 +101,13 @@ def _departures(said: str, places: list[Place], other: Candidate) -> Iterator[Ca
             break
         if apart is not None and not inside:
             yield Cause("code-paths", f"{said} gives another result ({where}: {apart})")
-            return
+            wrong = True
+            continue
         if inside not in ("", at.candidate.dtype) and not noted:
             text = f"{said} gives another result ({where}: {apart}), as rounding some numbers to {inside} does"
             noted.append(Cause("code-paths", text, {"inside": inside}, wrong=False))
-    yield from noted
+    if not wrong:
+        yield from noted
 
 
 def _parted(subject: Subject, path: list[Arrays]) -> bool:
@@ -118,7 +142,8 @@ CHECKS = (
         "a documented code path (fused, vectorised over leaves, compiled, two groups, the negative maximised) that "
         "computes something else or fails where the plain one runs: at exaggerated settings, as it ships, with every "
         "number switched on and a burst, with tiny and zero gradients, from zero, with lr changed on the way, on 0-d "
-        "and 4-D leaves; in the first of these with every switch turned",
+        "and 4-D leaves, with gradients in Fortran order, and where a leaf gets its first gradient in the second step; "
+        "in the first of these with every switch turned",
         "a mistake that all paths share, and one that needs more than a few steps",
         _code_paths,
     ),

@@ -81,6 +81,13 @@ def rmsprop_eps_squared(h: Numbers, s: Kept, g: Array, p: Array) -> Array:
     return p - h.lr * g / (np.sqrt(mean_square(h, s, g)) + h.eps**2)
 
 
+@by_leaf("slip", RMSProp(), **MEAN)
+def rmsprop_eps_in_mean(h: Numbers, s: Kept, g: Array, p: Array) -> Array:
+    """Add eps to every square before it goes into the mean."""
+    s.v = h.rho * s.v + (1 - h.rho) * (g * g + h.eps)
+    return p - h.lr * g / np.sqrt(s.v)
+
+
 @by_leaf("ignored", RMSProp(momentum=0.9), **MEAN, momentum=0.9)
 def rmsprop_no_momentum(h: Numbers, s: Kept, g: Array, p: Array) -> Array:
     """Make the velocity anew at every step."""

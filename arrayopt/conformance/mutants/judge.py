@@ -159,8 +159,8 @@ def _apart(ran: Ran, expected: list[Arrays], within: list[Arrays]) -> str:
                 wrong = np.isfinite(by[k]) & ~both_nan & ~(np.abs(got[k] - x) <= by[k])
             if wrong.any():
                 return f"the match leaves it at step {t} in leaf {k!r}"
-            moved = np.sqrt(np.mean((x - ran.probe.params[k]) ** 2))
-            telling, every = telling + int(np.sum(by[k] <= SHARP * moved)), every + x.size
+            moved = np.sqrt(np.nanmean((x - ran.probe.params[k]) ** 2)) if not np.isnan(x).all() else 0.0
+            telling, every = telling + int(np.sum(both_nan | (by[k] <= SHARP * moved))), every + x.size
     return "" if telling >= TELLING * every else f"rounding leaves {every - telling} of {every} elements open"
 
 

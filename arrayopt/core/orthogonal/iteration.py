@@ -11,7 +11,7 @@ from arrayopt.core.orthogonal.polynomials import Polynomial, composite
 from arrayopt.core.orthogonal.precision import UNITS, at_least_single, finite_or_zero, to_bfloat16, with_error
 from arrayopt.core.tape import opaque
 
-Norm = Literal["add", "max", "safety", "spectral", "schatten", "aol"]
+Norm = Literal["add", "max", "safety", "spectral", "schatten", "aol", "none"]
 
 
 def _frobenius(xp: Namespace, x: Array) -> Array:
@@ -31,6 +31,8 @@ def _gram(xp: Namespace, x: Array) -> Array:
 
 def _divisor(xp: Namespace, x: Array, eps: float, norm: Norm) -> Array:
     """Return what x is divided by before the iteration, so that its singular values are at most 1."""
+    if norm == "none":
+        return xp.ones_like(x[..., :1, :1])
     if norm == "spectral":
         finite, x = finite_or_zero(xp, x)
         n = xp.linalg.matrix_norm(x, ord=2, keepdims=True) + eps
@@ -135,6 +137,8 @@ def _rounded_step(p: Polynomial, x: Any, unit: float, folds: float) -> tuple[Any
 
 def _stretch(x: Any, y: Any, eps: float, norm: Norm) -> float:
     """Bound the derivative of the normalisation."""
+    if norm == "none":
+        return 1.0
     d = _divisor(np, x, eps, norm)
     if not np.all(d > 0):
         return math.inf
@@ -177,10 +181,11 @@ def newton_schulz(
         At least 0; kept small beside the norm.
     polynomials : sequence of (float, float, float)
         The coefficients a, b, c of each step.
-    norm : {"add", "max", "safety", "spectral", "schatten", "aol"}
+    norm : {"add", "max", "safety", "spectral", "schatten", "aol", "none"}
         What X is divided by, with n its Frobenius norm: "add" n + eps; "max" max(n, eps); "safety" 1.02 n + eps;
         "spectral" the largest singular value, plus eps; "schatten" the root of max(Frobenius norm of A, eps); "aol"
-        each row by the root of max(sum of \|A\| along that row of A, eps), which turns the singular vectors, too.
+        each row by the root of max(sum of \|A\| along that row of A, eps), which turns the singular vectors, too;
+        "none" 1, for an X whose singular values are at most 1 already.
     bfloat16 : bool
         Round X, its norm, A, the bracket and the next X to bfloat16. Products accumulate in float32.
 

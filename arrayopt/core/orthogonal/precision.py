@@ -21,16 +21,22 @@ def with_error(bound: Callable[..., float]) -> Callable[[F], F]:
 
     It is called as ``f.error(x, *numbers, norm_of_error=e, unit=u, **static)``, with a NumPy array x, and bounds the
     Frobenius norm of the change of ``f(x)`` when x is wrong by at most `e` in the Frobenius norm and is stored in a
-    dtype of unit roundoff `u` (default 0: exact arithmetic).
+    dtype of unit roundoff `u` (default 0: exact arithmetic). Of a stack of matrices each has its own bound, in an
+    array that broadcasts against x, as `e` must.
     """
 
-    def error(x: Any, *numbers: Any, **static: Any) -> float:
+    def error(x: Any, *numbers: Any, norm_of_error: Any = 0.0, **static: Any) -> Any:
         wide = np.asarray(x, dtype=np.float64)
         if wide.size == 0:
             return 0.0
-        if not np.isfinite(wide).all():  # no bound, rather than a singular value decomposition that fails
-            return math.inf
-        return math.hypot(*(bound(m, *numbers, **static) for m in wide.reshape(-1, *wide.shape[-2:])))
+        stack = (*wide.shape[:-2], 1, 1)
+        given = np.broadcast_to(norm_of_error, stack).reshape(-1)
+        found = [
+            # no bound, rather than a singular value decomposition that fails
+            bound(m, *numbers, norm_of_error=float(e), **static) if np.isfinite(m).all() else math.inf
+            for m, e in zip(wide.reshape(-1, *wide.shape[-2:]), given, strict=True)
+        ]
+        return found[0] if wide.ndim == 2 else np.reshape(found, stack)
 
     def wrap(helper: F) -> F:
         setattr(helper, "error", error)  # noqa: B010

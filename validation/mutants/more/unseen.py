@@ -76,13 +76,6 @@ def rmsprop_stale_mean(h, s, g, p):
     return p - h.lr * g / (np.sqrt(before) + h.eps)
 
 
-@by_leaf("slip", RMSProp(), **MEAN)
-def rmsprop_eps_in_mean(h, s, g, p):
-    """Add eps to every square before it goes into the mean."""
-    s.v = h.rho * s.v + (1 - h.rho) * (g * g + h.eps)
-    return p - h.lr * g / np.sqrt(s.v)
-
-
 @by_leaf("slip", Adadelta(), **DELTA)
 def adadelta_eps_once(h, s, g, p):
     """Add eps to the mean of updates alone."""
