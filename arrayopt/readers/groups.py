@@ -19,6 +19,7 @@ from arrayopt.readers.chain import Chain
 from arrayopt.readers.layout import check_apart, check_writeable, root
 from arrayopt.readers.numbers import Numbers
 from arrayopt.readers.plans import Bound, Group, Plan, Regroup
+from arrayopt.readers.stacks import Stack, stackable
 
 
 class Prepared:
@@ -154,7 +155,7 @@ class Prepared:
         groups = [g for g, _ in self._fixed] + self._changing
         units: list[tuple[Plan, Sequence[Bound], int, int]] = []
         for group, plan in zip(groups, plans, strict=True):
-            units += [(plan, *unit) for unit in self._units(group, plan, count)]
+            units += [(plan, *unit) for unit in self._units(group, plan)]
         total = sum(stop - start for *_, start, stop in units)
         if self._most is None and total <= self.engine.block(4, 1):
             count, self._trial.settled = 1, True  # one block: nothing to share
@@ -169,15 +170,20 @@ class Prepared:
                 if plan.elementwise:
                     jobs += self.engine.jobs(plan.run, plan.scalars, mine, bank)
                 else:
-                    jobs += [Chain(plan, leaves[0], bank, self.engine) for leaves, *_ in mine]
+                    jobs += [self._whole_job(plan, leaves, bank) for leaves, *_ in mine]
             lists.append(jobs)
             for job in jobs:
-                if isinstance(job, Chain):
+                if isinstance(job, (Chain, Stack)):
                     bank.reserve(job.room)
         return [jobs for jobs in lists if jobs] or [[]]
 
-    def _units(self, group: Group, plan: Plan, count: int) -> list[tuple[Sequence[Bound], int, int]]:
-        if not plan.elementwise:  # an empty leaf may have slots that are not
+    def _whole_job(self, plan: Plan, leaves: Sequence[Bound], bank: Bank) -> Any:
+        if len(leaves) > 1:
+            return Stack(plan, leaves, bank, self.engine)
+        return Chain(plan, leaves[0], bank, self.engine)
+
+    def _units(self, group: Group, plan: Plan) -> list[tuple[Sequence[Bound], int, int]]:
+        if not plan.elementwise and not stackable(plan, group.leaves[0]):  # an empty leaf may have slots that are not
             return [([x], 0, max(1, x.leaf.size)) for x in group.leaves]
         leaves = [x for x in group.leaves if x.leaf.size]
         full = self.engine.block(leaves[0].dtype.itemsize, 1) if leaves else 1

@@ -14,6 +14,7 @@ and this module calls `prepare` again only when the arrays of the parameters or 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
+from operator import attrgetter
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -28,6 +29,7 @@ from arrayopt.readers import layout
 
 Step = Callable[[int, Sequence[Array]], None]
 Name = Literal["auto", "numpy", "numba", "cupy"]
+_writeable = attrgetter("flags.writeable")
 
 
 class Engine(Protocol):
@@ -52,8 +54,8 @@ def inplace(rule: PerLeaf, threads: int | None = None, block: int | None = None,
     block : int, optional
         Elements per block, at least 1. By default 256 KiB per array, with several threads 512 KiB.
     engine : {"auto", "numpy", "numba", "cupy"}
-        "numpy": ufuncs on blocks. "numba": one compiled loop (extra ``fast``). "cupy": one kernel. "auto": "cupy" for
-        CuPy arrays, else "numba" where it is installed, else "numpy".
+        "numpy": ufuncs on blocks. "numba": one compiled loop (extra ``fast``). "cupy": one kernel, to which `threads`
+        and `block` mean nothing. "auto": "cupy" for CuPy arrays, else "numba" where it is installed, else "numpy".
 
     Returns
     -------
@@ -91,8 +93,6 @@ def inplace(rule: PerLeaf, threads: int | None = None, block: int | None = None,
             options.check_count("inplace", name, value)
     if engine not in ("auto", "numpy", "numba", "cupy"):
         raise OptionError(f"inplace: engine must be 'auto', 'numpy', 'numba' or 'cupy', got {engine!r}")
-    if engine != "auto":
-        engine_for(engine, block)  # raise now rather than at the first step
     return Stepper(rule, threads, block, engine)
 
 
@@ -106,9 +106,9 @@ def engine_for(name: str, block: int | None = None) -> Engine:
     """
     try:
         if name == "cupy":
-            from arrayopt.readers import kernel  # type: ignore[attr-defined]
+            from arrayopt.readers import kernel
 
-            return kernel.Engine()  # type: ignore[no-any-return]
+            return kernel.Engine()
         if name == "numba":
             from arrayopt.readers import compiled
 
@@ -128,7 +128,15 @@ class Stepper:
 
     def __init__(self, rule: PerLeaf, threads: int | None, block: int | None, engine: Name) -> None:
         self.rule, self.threads, self.block, self.engine = rule, threads, block, engine
+        self._engines: dict[str, Engine] = {}
+        if engine != "auto":
+            self._engine(engine)  # raises now rather than at the first step
         self._seen: _Seen | None = None
+
+    def _engine(self, name: str) -> Engine:
+        if name not in self._engines:
+            self._engines[name] = engine_for(name, self.block)
+        return self._engines[name]
 
     def init(self, params: Tree) -> State:
         """Return the state before the first step, with the arrays of each slot in one buffer per dtype."""
@@ -144,20 +152,33 @@ class Stepper:
     def update(self, grads: Tree, state: State, params: Tree) -> tuple[Tree, State]:
         """Take one step in place; return the same parameters, and a state that holds the same slots.
 
-        Whether an array may be written, and what it overlaps, is looked at when it is first met.
+        Whether a parameter may be written is looked at in each step; what else there is to know of an array, such as
+        what it overlaps, when it is first met.
 
         Raises
         ------
         LeafError
             If the trees do not match, or a leaf cannot be written; nothing has been changed then.
+        FloatingPointError
+            From NumPy, inside ``np.errstate(...="raise")``. This one and KeyboardInterrupt can come half-way, when
+            some elements are those of the next step and others are not, and carry a note that says so.
         """
         seen = self._seen
-        if seen is None or not (seen.params.same(params) and seen.slots.same(state.slots)):
+        if seen is None or not (
+            seen.params.same(params) and seen.slots.same(state.slots) and all(map(_writeable, seen.written))
+        ):
             seen = self._bind(grads, state, params)
         elif not seen.grads.same(grads):
             self._follow(seen, grads)
         t = state.t + 1
-        seen.step(t, seen.grads.leaves)
+        try:
+            seen.step(t, seen.grads.leaves)
+        except (FloatingPointError, KeyboardInterrupt, MemoryError) as error:
+            error.add_note(
+                f"step {t} of {type(self.rule).__name__} in place did not end: parameters and state may be partly "
+                "written; restore them, or use rule.update, which changes nothing"
+            )
+            raise
         return params, State(t, state.slots)
 
     def _follow(self, seen: "_Seen", grads: Tree) -> None:
@@ -174,9 +195,10 @@ class Stepper:
         if name == "auto":
             cupy = "cupy" in namespace(*leaves.values()).__name__
             name = "cupy" if cupy else "numba" if find_spec("numba") else "numpy"
-        step = engine_for(name, self.block).prepare(self.rule, leaves, state.slots, self.threads)
+        step = self._engine(name).prepare(self.rule, leaves, state.slots, self.threads)
         slots = layout.SeenSlots(state.slots)
-        self._seen = _Seen(layout.Seen(params), layout.Seen(grads), slots, leaves, spec, step)
+        written = [x for x in leaves.values() if isinstance(x, np.ndarray)]
+        self._seen = _Seen(layout.Seen(params), layout.Seen(grads), slots, leaves, spec, step, written)
         return self._seen
 
 
@@ -190,3 +212,5 @@ class _Seen:
     leaves: Mapping[str, Array]
     spec: Any
     step: Step
+    written: Sequence[np.ndarray]
+    """The parameters, as far as they can be read-only."""

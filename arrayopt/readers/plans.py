@@ -40,6 +40,7 @@ class Plan:
 
     def __init__(self, group: "Group", h: Mapping[str, Any]) -> None:
         first = group.leaves[0]
+        self.h = h
         self.program: Program = programs.build(first.rule, first.leaf, h, first.slots)
         self.t = 0
         self.values: dict[int, Any] = programs.host(self.program.tape, h)

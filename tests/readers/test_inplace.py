@@ -230,6 +230,30 @@ def test_read_only_leaves(engine):
 
 
 @engines
+def test_a_leaf_that_becomes_read_only(engine):
+    params, g, stepper = {"w": np.ones(3)}, {"w": np.ones(3)}, inplace(SGD(), engine=engine)
+    _, state = stepper.update(g, stepper.init(params), params)
+    before = params["w"].copy()
+    params["w"].flags.writeable = False
+    with pytest.raises(LeafError, match=r"params: leaf 'w' is read-only"):
+        stepper.update(g, state, params)
+    assert same_bits(params["w"], before)
+    params["w"].flags.writeable = True
+    stepper.update(g, state, params)
+    assert not same_bits(params["w"], before)
+
+
+def test_a_floating_point_error_on_the_way_says_what_it_leaves():
+    params, g = {"w": np.ones(3, np.float32)}, {"w": np.full(3, 3e38, np.float32)}
+    stepper = inplace(Adam(), engine="numpy")
+    state = stepper.init(params)
+    with np.errstate(over="raise"), pytest.raises(FloatingPointError) as caught:
+        stepper.update(g, state, params)
+    assert "step 1 of Adam in place did not end: parameters and state may be partly" in caught.value.__notes__[0]
+    assert state.t == 0
+
+
+@engines
 def test_leaves_that_share_memory(engine):
     buffer, g = np.ones(10), np.ones(6)
     refused({"a": buffer[:6], "b": buffer[4:]}, {"a": g, "b": g}, r"leaf 'a' overlaps params leaf 'b'", engine=engine)
