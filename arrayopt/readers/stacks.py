@@ -27,7 +27,7 @@ def stackable(plan: Plan, leaf: Bound) -> bool:
 
 
 def _stacked(plan: Plan, leaf: Bound, shape: tuple[int, ...]) -> Program:
-    """Trace the rule on a stack; its `step` cannot see a shape, so that the numbers of the tape stay in their places."""
+    """Trace the rule on a stack: `step` cannot see a shape, so the numbers of the tape stay in their places."""
     return programs.build(leaf.rule, replace(leaf.leaf, shape=shape), plan.h, dict.fromkeys(leaf.slots, shape))
 
 
