@@ -77,7 +77,11 @@ class Prepared:
         self._kinds = {id(g): k[:4] for k, g in groups.items()}
         self._groups = list(groups.values())
         try:
-            self._fixed = [(g, Plan(g, g.numbers.symbolic)) for g in self._groups if g.numbers.symbolic is not None]
+            self._fixed = [
+                (g, Plan(g, g.numbers.symbolic, every_step=True))
+                for g in self._groups
+                if g.numbers.symbolic is not None
+            ]
         except Regroup:
             self._regroup()
             return

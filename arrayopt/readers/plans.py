@@ -38,10 +38,10 @@ class Bound:
 class Plan:
     """What a group does while its program stays the same: numbers kept where the jobs read them."""
 
-    def __init__(self, group: "Group", h: Mapping[str, Any]) -> None:
+    def __init__(self, group: "Group", h: Mapping[str, Any], every_step: bool = False) -> None:
         first = group.leaves[0]
-        self.h = h
-        self.program: Program = programs.build(first.rule, first.leaf, h, first.slots)
+        self.h, self.every_step = h, every_step
+        self.program: Program = programs.build(first.rule, first.leaf, h, first.slots, every_step)
         self.t = 0
         self.values: dict[int, Any] = programs.host(self.program.tape, h)
         self.elementwise = self.program.elementwise and all(x.alike for x in group.leaves)

@@ -65,10 +65,17 @@ def host(tape: Tape, h: Mapping[str, Any]) -> dict[int, Any]:
     return env
 
 
-def build(rule: Rule, leaf: Leaf, h: Mapping[str, Any], slots: Mapping[str, tuple[int, ...]]) -> Program:
-    """Trace a rule on a leaf and prepare the tape, given the numbers of a step."""
+def build(
+    rule: Rule, leaf: Leaf, h: Mapping[str, Any], slots: Mapping[str, tuple[int, ...]], every_step: bool = False
+) -> Program:
+    """Trace a rule on a leaf and prepare the tape, given the numbers of a step.
+
+    `every_step` says that those which are no expressions are the same in every step, and so is what follows from
+    them, such as 1 - dampening. Otherwise the program is for steps of one `key`, which does not tell that.
+    """
     tape = trace(rule, leaf, {k: 0.5 if isinstance(x, Expression) else x for k, x in h.items()}, slots)
-    numbers = {k: kind(x) for k, x in ((v.index, h[name]) for name, v in tape.numbers.items())}
+    known = host(tape, h) if every_step else {v.index: h[name] for name, v in tape.numbers.items()}
+    numbers = {k: kind(x) for k, x in known.items()}
     ops, outputs = _simplified(tape, numbers)
     parts: list[list[Op]] = []
     running = False

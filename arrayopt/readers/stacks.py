@@ -28,7 +28,8 @@ def stackable(plan: Plan, leaf: Bound) -> bool:
 
 def _stacked(plan: Plan, leaf: Bound, shape: tuple[int, ...]) -> Program:
     """Trace the rule on a stack: `step` cannot see a shape, so the numbers of the tape stay in their places."""
-    return programs.build(leaf.rule, replace(leaf.leaf, shape=shape), plan.h, dict.fromkeys(leaf.slots, shape))
+    own, slots = replace(leaf.leaf, shape=shape), dict.fromkeys(leaf.slots, shape)
+    return programs.build(leaf.rule, own, plan.h, slots, plan.every_step)
 
 
 def _matrixwise(op: Op, shape: tuple[int, ...], dtype: Any) -> bool:

@@ -82,3 +82,18 @@ def test_a_read_only_parameter_is_refused_by_name():
     stepper = inplace(Adam(), engine="numpy")
     with pytest.raises(LeafError, match=r"params: leaf 'layer/w' is read-only"):
         stepper.update({"layer": {"w": np.ones(3)}}, stepper.init({"layer": {"w": p}}), {"layer": {"w": p}})
+
+
+def test_numbers_that_follow_from_others_are_known_to_be_one():
+    """Heavy-ball momentum without dampening is four ufuncs, though 1 - dampening stands on the tape."""
+    from arrayopt.core.trees import Leaf
+    from arrayopt.firstorder import Momentum
+    from arrayopt.readers import program
+    from arrayopt.readers.numbers import Numbers
+
+    leaf = Leaf("w", (4,), "float32")
+    for dampening, count in ((0.0, 4), (0.5, 5)):
+        rule = Momentum(dampening=dampening)
+        h = Numbers(rule, leaf).symbolic
+        assert len(program.build(rule, leaf, h, rule.slot_shapes(leaf), every_step=True).ops) == count
+        assert len(program.build(rule, leaf, h, rule.slot_shapes(leaf)).ops) == 5
