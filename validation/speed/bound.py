@@ -1,4 +1,4 @@
-"""The fused-traffic bound: a compiled loop that reads and writes what a fused step does and computes next to nothing."""
+"""The fused-traffic bound: a compiled loop that reads and writes what a fused step does and hardly computes."""
 
 from collections.abc import Callable
 from itertools import pairwise

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from arrayopt.readers import threads
-from validation.speed.cells import COLUMNS, Cell
+from validation.speed.cells import COLUMNS, RULES, SIZES, Cell
 from validation.speed.memory import Memory
 from validation.speed.rounds import Samples
 from validation.speed.targets import Outcome
@@ -123,18 +123,20 @@ def draw(cells: Sequence[Mapping[str, Any]], path: Path) -> None:
     rules: dict[str, list[Mapping[str, Any]]] = {}
     for cell in cells:
         name, size = cell["cell"].split("/")
-        if size in ("1e3", "1e5", "1e6", "1e7", "5e7"):
+        if name in RULES and size in SIZES and cell["leaves"] == 1:
             rules.setdefault(name, []).append(cell)
     figure = Figure(figsize=(12, 4 * max(1, math.ceil(len(rules) / 3))), layout="constrained")
     FigureCanvasAgg(figure)
     for n, (name, mine) in enumerate(rules.items()):
         axes = figure.add_subplot(math.ceil(len(rules) / 3), 3, n + 1)
-        for column in COLUMNS:
+        for k, column in enumerate(COLUMNS):
             points = [(c["elements"], 1e9 * c["median_seconds"][column] / c["elements"])
                       for c in mine if column in c["median_seconds"]]  # fmt: skip
             if points:
-                style = "k--" if column == "bound" else "o-" if column.startswith("num") else ".:"
-                axes.loglog(*zip(*points, strict=True), style, label=column, markersize=4)
+                style, colour = "o-" if column.startswith("num") else ".:", f"C{k}"
+                if column == "bound":
+                    style, colour = "--", "black"
+                axes.loglog(*zip(*points, strict=True), style, color=colour, label=column, markersize=4)
         axes.set(title=name, xlabel="elements", ylabel="ns per element")
         axes.grid(alpha=0.3)
         if n == 0:
