@@ -70,7 +70,7 @@ def cells(scale: float = 1.0) -> list[Cell]:
     found += [
         Cell("many/own", _total(many), len(many), partial(_steps, "adamw", many, auto=True)),
         Cell("many/views", _total(many), len(many), partial(_steps, "adamw", many, auto=True, flat=True)),
-        Cell("one/1000", 1000, 1, partial(_steps, "adamw", one)),
+        Cell("one/1000", 1000, 1, partial(_steps, "adamw", one, bare=True)),
     ]
     large = _scaled([(10**7,)], scale)
     found += [Cell(f"hand/{name}", _total(large), 1, partial(_by_hand, name, large)) for name in ("adamw", "momentum")]
@@ -103,11 +103,16 @@ def _arrays(shapes: Shapes, seed: int) -> dict[str, np.ndarray]:
     return {f"w{i:04}": rng.standard_normal(s, dtype=np.float32) for i, s in enumerate(shapes)}
 
 
-def _steps(name: str, shapes: Shapes, auto: bool = False, flat: bool = False) -> Ways:
+def _steps(name: str, shapes: Shapes, auto: bool = False, flat: bool = False, bare: bool = False) -> Ways:
     """Return every way to step some leaves. All of this package work on the same arrays; torch shares two of them."""
-    rule, params, grads = RULES[name], _arrays(shapes, 0), _arrays(shapes, 1)
+    rule, size = RULES[name], _total(shapes)
+    params: Any = _arrays(shapes, 0)
+    grads: Any = _arrays(shapes, 1)
     if flat:
         params, grads = flatten_leaves(params), flatten_leaves(grads)
+    lists = list(params.values()), list(grads.values())
+    if bare:  # a tree that is one array
+        params, grads = lists[0][0], lists[1][0]
     slots = inplace(rule, engine="numpy").init(params).slots
     ways: Ways = {"pure": lambda: rule.update(grads, State(10, slots), params)}
     products = name == "muon"  # which BLAS shares among threads of its own
@@ -116,13 +121,12 @@ def _steps(name: str, shapes: Shapes, auto: bool = False, flat: bool = False) ->
             ways[f"{engine} {count}t"] = _in_place(rule, engine, count, grads, slots, params)
         if auto:
             ways[f"{engine} auto"] = _in_place(rule, engine, None, grads, slots, params)
-    ways |= torch_steps(name, list(params.values()), list(grads.values()), THREADS)
+    ways |= torch_steps(name, *lists, THREADS)
     ways["optax jit"] = (
-        optax_step(name, list(params.values()), list(grads.values()))
-        if len(params) <= MOST_LEAVES
+        optax_step(name, *lists)
+        if len(shapes) <= MOST_LEAVES
         else f"compiling more than {MOST_LEAVES} leaves takes minutes"
     )
-    size = _total(shapes)
     ways["bound"] = "matrix products, not traffic" if products else bound(rule, size, THREADS if size > 10**5 else 1)
     return ways
 

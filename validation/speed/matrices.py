@@ -9,6 +9,7 @@ import numpy as np
 from arrayopt.core import random
 from arrayopt.core.orthogonal import msign, named, take
 from arrayopt.core.orthogonal.buffered import buffered
+from arrayopt.readers import threads
 from validation.speed.rounds import Run
 
 STEPS, EPS = 5, 1e-7
@@ -89,8 +90,8 @@ def _normals(n: int) -> dict[str, Run | str]:
     return {**ways, "torch normal_": tensor.normal_}
 
 
-def _ours(out: np.ndarray) -> Run | str:
-    fill = getattr(random, "fill_normal", None)
-    if fill is None:
-        return "arrayopt has no quick normal numbers"
-    return lambda: fill(out, 0, 1, 2, threads=2)
+def _ours(out: np.ndarray) -> Run:
+    blocks = range(-(-out.size // random.NORMAL_BLOCK))
+    parts = [p for p in (blocks[: len(blocks) // 2], blocks[len(blocks) // 2 :]) if p]
+    jobs = [[partial(random.fill_normal, out, 0, 1, 2, part)] for part in parts]
+    return lambda: threads.run(jobs)
