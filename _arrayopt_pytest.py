@@ -38,7 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Load the rest if a candidate is named."""
     if config.getoption(CANDIDATE):
-        from arrayopt.conformance import pytest_plugin
+        from arrayopt.conformance.testing import pytest_plugin
 
         config.pluginmanager.register(pytest_plugin, "arrayopt-candidates")
         return

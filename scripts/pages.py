@@ -12,7 +12,7 @@ from arrayopt import Adam, Clip
 from arrayopt.conformance.causes import KINDS
 from arrayopt.conformance.compare import SLACK
 from arrayopt.conformance.consistency import CHECKS
-from arrayopt.conformance.diagnose import MARGIN
+from arrayopt.conformance.diagnosis.diagnose import MARGIN
 from arrayopt.conformance.probes import EXAGGERATED, SLOW, Probe, non_finite, probes_for
 from arrayopt.core import options
 from arrayopt.firstorder import RULES

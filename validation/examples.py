@@ -18,7 +18,7 @@ from arrayopt.cli import checking
 from arrayopt.cli.tables import table
 from arrayopt.conformance import Report
 from arrayopt.conformance.adapters import Peer, every_peer
-from arrayopt.conformance.dialects import changes
+from arrayopt.conformance.diagnosis.dialects import changes
 from arrayopt.conformance.report import SCHEMA
 from arrayopt.conformance.targets import load
 

@@ -13,9 +13,9 @@ from arrayopt.cli.rules import rule_named
 from arrayopt.cli.tables import table
 from arrayopt.conformance import Cause, Report, check
 from arrayopt.conformance.adapters import FRAMEWORKS, Peer, every_peer
-from arrayopt.conformance.illustrate import illustrated
-from arrayopt.conformance.process import process_candidate
+from arrayopt.conformance.processes.process import process_candidate
 from arrayopt.conformance.report import SCHEMA, name_of
+from arrayopt.conformance.reports.illustrate import illustrated
 from arrayopt.conformance.targets import load, referred
 from arrayopt.core.results import write_json
 from arrayopt.core.rule import Rule
@@ -67,7 +67,7 @@ def command(
     if json_file is not None:
         write_json(json_file, {"schema": SCHEMA, "reports": [r.to_dict() for r in reports]})
     if html_file is not None:
-        from arrayopt.conformance.html import page
+        from arrayopt.conformance.reports.html import page
 
         html_file.write_text(page(reports), encoding="utf-8")
     sys.exit(max((EXIT[r.verdict] for r in reports), default=0))

@@ -58,7 +58,7 @@ class Candidate:
     random : str
         What it draws random numbers for, if it is random by design, so that two of its runs differ.
     script : callable, optional
-        Writes lines of Python that make and step it without arrayopt, see `arrayopt.conformance.scripts`.
+        Writes lines of Python that make and step it without arrayopt, see `arrayopt.conformance.reports.scripts`.
     """
 
     name: str

@@ -11,8 +11,8 @@ from arrayopt.conformance.candidate import Candidate, CannotRunError
 from arrayopt.conformance.causes import REFUSED, Cause
 from arrayopt.conformance.compare import Comparison, Ran, compare, follow, run
 from arrayopt.conformance.consistency import CHECKS, Subject, examine
-from arrayopt.conformance.dead import dead_options
-from arrayopt.conformance.diagnose import Diagnosis, diagnose, published
+from arrayopt.conformance.diagnosis.dead import dead_options
+from arrayopt.conformance.diagnosis.diagnose import Diagnosis, diagnose, published
 from arrayopt.conformance.forms import settle
 from arrayopt.conformance.models import Model, as_candidate, covering, rule_in, set_up
 from arrayopt.conformance.probes import non_finite, probes_for

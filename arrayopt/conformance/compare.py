@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from arrayopt.conformance.candidate import Arrays, Candidate, CannotRunError
-from arrayopt.conformance.child import BrokenProcessError
 from arrayopt.conformance.models import Model, bounded, seen, set_up
 from arrayopt.conformance.probes import Probe
-from arrayopt.conformance.slips import joined, joins, keys, parted, plain
+from arrayopt.conformance.processes.child import BrokenProcessError
+from arrayopt.conformance.slips.slip import joined, joins, keys, parted, plain
 from arrayopt.core.trees import Leaf
 from arrayopt.readers.bounded import DOUBLE, coarser
 from arrayopt.readers.rounding import Rounding, Tracked

@@ -10,7 +10,7 @@ import numpy as np
 
 from arrayopt.conformance.candidate import Arrays, Candidate
 from arrayopt.conformance.probes import Probe, Stepped
-from arrayopt.conformance.slips import in_order
+from arrayopt.conformance.slips.slip import in_order
 from arrayopt.core import options
 from arrayopt.core.options import Interval
 from arrayopt.core.rule import Rule

@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 from arrayopt.conformance.causes import Cause
 from arrayopt.conformance.compare import Divergence
-from arrayopt.conformance.curves import Curve
-from arrayopt.conformance.dialects import changes
+from arrayopt.conformance.diagnosis.dialects import changes
 from arrayopt.conformance.models import Model, rule_in
-from arrayopt.conformance.slips import original, slip_in
+from arrayopt.conformance.reports.curves import Curve
+from arrayopt.conformance.slips.slip import original, slip_in
 from arrayopt.core import options
 from arrayopt.core.results import plain
 from arrayopt.core.rule import Rule

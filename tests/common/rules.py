@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from arrayopt.conformance.dialects import space
+from arrayopt.conformance.diagnosis.dialects import space
 from arrayopt.conformance.probes import EXAGGERATED
 from arrayopt.core import options
 from arrayopt.core.rule import Rule

@@ -9,7 +9,7 @@ import pytest
 
 from arrayopt import RULES, SGD, Adafactor, Adagrad, Adam, AdamW, Lion, Momentum, Nesterov, OptionError, RMSProp
 from arrayopt.conformance import Candidate, check
-from arrayopt.conformance.dialects import space
+from arrayopt.conformance.diagnosis.dialects import space
 from arrayopt.core.trees import Leaf
 from tests.common.rules import exaggerated
 

@@ -11,19 +11,19 @@ import pytest
 
 from arrayopt import RULES, SGD, Adam, Clip, Lion, Momentum
 from arrayopt.conformance import Candidate, Cause, Report, check
-from arrayopt.conformance.catalogue import catalogue
 from arrayopt.conformance.compare import Divergence, compare, run
-from arrayopt.conformance.curves import Curve, curve, curves
-from arrayopt.conformance.html import page
-from arrayopt.conformance.html.markup import VOID
-from arrayopt.conformance.html.page import parted
-from arrayopt.conformance.html.plot import HEIGHT, MOST, WIDTH, panel
-from arrayopt.conformance.html.style import STYLE
-from arrayopt.conformance.html.verdicts import WORDS
-from arrayopt.conformance.illustrate import illustrated
 from arrayopt.conformance.probes import non_finite, probes_for
 from arrayopt.conformance.report import Verdict
-from arrayopt.conformance.slips import slipped
+from arrayopt.conformance.reports.curves import Curve, curve, curves
+from arrayopt.conformance.reports.html import page
+from arrayopt.conformance.reports.html.markup import VOID
+from arrayopt.conformance.reports.html.page import parted
+from arrayopt.conformance.reports.html.plot import HEIGHT, MOST, WIDTH, panel
+from arrayopt.conformance.reports.html.style import STYLE
+from arrayopt.conformance.reports.html.verdicts import WORDS
+from arrayopt.conformance.reports.illustrate import illustrated
+from arrayopt.conformance.slips.catalogue import catalogue
+from arrayopt.conformance.slips.slip import slipped
 from arrayopt.conformance.targets import load
 
 CANDIDATES = Path(__file__).resolve().parents[2] / "validation" / "candidates"
@@ -76,7 +76,7 @@ EVERY = [
     ),
     Report(
         "keras.optimizers.Nadam", Adam(), "differs", None, (),
-        (Cause("nearest", "no dialect fits"), Cause("float32-scalars", "scalars in float32", wrong=False)),
+        (Cause("nearest", "no dialect fits"),), (Cause("float32-scalars", "scalars in float32", wrong=False),),
         DIVERGENCE, 0.5, {"E": "departs"}, curves=CURVES[:1],
     ),
     Report("adam.py", Clip(rule=SGD()), "dialect", Clip(rule=SGD(), form="exact"), error=1e-12),
@@ -120,7 +120,8 @@ def test_what_comes_from_a_candidate_is_text(whole):
     wrong = Cause("<b>kind</b>", f"raised {HOSTILE}")
     d = dataclasses.replace(DIVERGENCE, path="</article><i>")
     report = Report(
-        HOSTILE, Adam(), "differs", None, (), (wrong,), d, 1.0, {"<u>": "not run: </li>"}, ("<em>note</em>",),
+        HOSTILE, Adam(), "differs", None, (), (wrong,), first_divergence=d, error=1.0,
+        probes={"<u>": "not run: </li>"}, notes=("<em>note</em>",),
         curves=(Curve("<s>", "reference", (1.0,), (0.0,)),), reproduction=f"# {HOSTILE}\n</pre></code>",
     )  # fmt: skip
     text = page([report], title="</title><script>")

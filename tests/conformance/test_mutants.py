@@ -9,14 +9,14 @@ import pytest
 
 from arrayopt import RULES, SGD, Adam, Clip, Momentum
 from arrayopt.conformance import check
-from arrayopt.conformance.catalogue import COUNTS
 from arrayopt.conformance.causes import KINDS as CAUSES
 from arrayopt.conformance.causes import Cause
 from arrayopt.conformance.models import rule_in
 from arrayopt.conformance.mutants import KINDS, KNOWN_MISSES, MUST_BE_NAMED, MUTANTS, judge
 from arrayopt.conformance.mutants.mutant import Session, by_leaf, session
 from arrayopt.conformance.report import Report
-from arrayopt.conformance.slips import slipped
+from arrayopt.conformance.slips.catalogue import COUNTS
+from arrayopt.conformance.slips.slip import slipped
 from validation.mutants import __main__ as validation
 
 BY_NAME = {m.name: m for m in MUTANTS}

@@ -13,7 +13,7 @@ import pytest
 from arrayopt import SGD, OptionError
 from arrayopt.conformance import check
 from arrayopt.conformance.candidate import CannotRunError
-from arrayopt.conformance.process import process_candidate
+from arrayopt.conformance.processes.process import process_candidate
 from tests.conformance.programs import IN_STEP, Programs, gone, reason, within
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="candidates that are processes need POSIX")
@@ -190,7 +190,7 @@ def test_nothing_is_left_when_the_interpreter_exits(program):
         file.write("time.sleep(60)\n")  # nor does it exit when its input ends
     text = f"""
 import numpy as np
-from arrayopt.conformance.process import process_candidate
+from arrayopt.conformance.processes.process import process_candidate
 candidate = process_candidate({stubborn!r})
 session = candidate.make({{"a": np.ones(1)}})
 """

@@ -10,7 +10,7 @@ import pytest
 from arrayopt import SGD
 from arrayopt.conformance import check
 from arrayopt.conformance.candidate import CannotRunError
-from arrayopt.conformance.process import process_candidate
+from arrayopt.conformance.processes.process import process_candidate
 from tests.conformance.programs import IN_STEP, Programs, gone, reason, within
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="candidates that are processes need POSIX")

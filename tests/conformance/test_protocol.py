@@ -12,9 +12,9 @@ import pytest
 
 from arrayopt import Adam, Lion
 from arrayopt.conformance import check
-from arrayopt.conformance.child import LONGEST, Child
-from arrayopt.conformance.process import PATIENCE, PROTOCOL, process_candidate
-from arrayopt.conformance.wire import parsed
+from arrayopt.conformance.processes.child import LONGEST, Child
+from arrayopt.conformance.processes.process import PATIENCE, PROTOCOL, process_candidate
+from arrayopt.conformance.processes.wire import parsed
 from validation.examples import CANDIDATES, as_written
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")

@@ -16,12 +16,12 @@ from arrayopt.conformance.compare import compare, follow, run
 from arrayopt.conformance.forms import settle
 from arrayopt.conformance.models import rule_in
 from arrayopt.conformance.probes import probes_for
-from arrayopt.conformance.process import process_candidate
-from arrayopt.conformance.reproduction import reproduction
-from arrayopt.conformance.scripts import Literals, UnwritableError, script_of
-from arrayopt.conformance.scripts.apis import TORCH
-from arrayopt.conformance.scripts.writing import Python
-from arrayopt.conformance.shrinking import shrink
+from arrayopt.conformance.processes.process import process_candidate
+from arrayopt.conformance.reports.reproduction import reproduction
+from arrayopt.conformance.reports.scripts import Literals, UnwritableError, script_of
+from arrayopt.conformance.reports.scripts.apis import TORCH
+from arrayopt.conformance.reports.scripts.writing import Python
+from arrayopt.conformance.reports.shrinking import shrink
 from arrayopt.conformance.targets import load
 from tests.conformance.programs import Programs
 

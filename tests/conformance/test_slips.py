@@ -7,14 +7,14 @@ import pytest
 
 from arrayopt import LAMB, SGD, Adafactor, Adam, Clip, Momentum, Muon
 from arrayopt.conformance import check
-from arrayopt.conformance.catalogue import JOINED, catalogue, one_operation
-from arrayopt.conformance.clip_slips import ALWAYS, MEASURES, clip_slip_in, clip_slips
 from arrayopt.conformance.compare import distance, follow, run, tells, trajectory
 from arrayopt.conformance.models import as_candidate, rule_in, set_up
 from arrayopt.conformance.mutants.judge import fresh
 from arrayopt.conformance.mutants.mutant import Mutant
 from arrayopt.conformance.probes import probes_for
-from arrayopt.conformance.slips import joined, parted, plain, slip_in, slipped
+from arrayopt.conformance.slips.catalogue import JOINED, catalogue, one_operation
+from arrayopt.conformance.slips.clipping import ALWAYS, MEASURES, clip_slip_in, clip_slips
+from arrayopt.conformance.slips.slip import joined, parted, plain, slip_in, slipped
 
 ORDINARY = {
     "lr": 0.01,

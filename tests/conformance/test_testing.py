@@ -8,12 +8,12 @@ import pytest
 import arrayopt
 from arrayopt import SGD, Adam, Clip, Momentum, OptionError
 from arrayopt.conformance import Report
-from arrayopt.conformance import cases as cases_module
 from arrayopt.conformance.candidate import CannotRunError
-from arrayopt.conformance.cases import ConformanceError, written
 from arrayopt.conformance.causes import Cause
 from arrayopt.conformance.consistency import CHECKS, Check, NotRun, Subject
-from arrayopt.conformance.testing import cases, parametrize
+from arrayopt.conformance.testing import cases as cases_module
+from arrayopt.conformance.testing.cases import ConformanceError, written
+from arrayopt.conformance.testing.parametrized import cases, parametrize
 
 
 class Descent:

@@ -14,7 +14,7 @@ import pytest
 
 from arrayopt import LAMB, RULES, SGD, Adafactor, Adam, AdaMax, AdamW, Momentum, Muon, OptionError, RMSProp
 from arrayopt.conformance.compare import SLACK, bounds, trajectory
-from arrayopt.conformance.dialects import space
+from arrayopt.conformance.diagnosis.dialects import space
 from arrayopt.conformance.models import set_up
 from arrayopt.conformance.probes import Probe, probes_for
 from arrayopt.conformance.vectors import VectorError, export, verify, writing

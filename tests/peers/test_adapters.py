@@ -13,11 +13,10 @@ from arrayopt.conformance import adapters, check
 from arrayopt.conformance.adapters import Peer, adapt
 from arrayopt.conformance.adapters.translation import Options
 from arrayopt.conformance.candidate import Arrays, Candidate, CannotRunError
-from arrayopt.conformance.compare import follow
-from arrayopt.conformance.dialects import agrees
+from arrayopt.conformance.compare import compare, run
 from arrayopt.conformance.probes import probes_for
 from arrayopt.core import options
-from arrayopt.readers.bounded import DOUBLE, SINGLE
+from arrayopt.core.rule import Rule
 
 # Written out, so that collecting the tests imports no framework, and so that a peer that goes missing is noticed.
 PEERS = {
@@ -176,11 +175,14 @@ NAMES = [(framework, name) for framework, every in PEERS.items() for name in eve
 
 # Peers that do not compute what they document: the kind of the cause.
 DIFFERS = {"pytorch_optimizer.RAdam(weight_decouple=False)": "ignored-option"}
-EXACT = 1e-10
-# In float32 rounding of a displacement that is a hundredth of its parameter, and of 1 - beta2 = 1e-3.
-ROUNDED = 0.5 * 2.0**-24 / (1 - 0.99999)  # of 1 - beta2**t in float32 at the decay rate of probe Q
-# Five Newton-Schulz steps multiply what is small by up to 3.4445 each.
-AMPLIFIED = ROUNDED * 3.4445**5
+# Of the displacement in probe E, in float64: eight steps of fifty roundings, and five Newton-Schulz steps, which
+# multiply what is small by up to 3.4445 each. Elsewhere the bounds of the rounding reader decide.
+EXACT = 400 * 2.0**-53 * 3.4445**5
+# Each takes long on tinygrad's device in Python; the matrix of all peers (validation/peers) has its verdict.
+SLOW = tuple(
+    f"tinygrad.nn.optim.{name}"
+    for name in ("SGD(momentum=0.9, nesterov=True)", "AdamW", "LAMB", "Muon", "Muon(nesterov=False)")
+)
 
 
 @functools.cache
@@ -202,7 +204,7 @@ def test_the_peers_are_those_listed_here(framework: str) -> None:
     assert tuple(peers_of(framework)) == PEERS[framework]
 
 
-@pytest.mark.parametrize(("framework", "name"), NAMES)
+@pytest.mark.parametrize(("framework", "name"), [x for x in NAMES if x[1] not in SLOW])
 def test_a_peer_speaks_the_dialect_of_its_preset_exactly_or_the_report_says_why_not(framework: str, name: str) -> None:
     peer = peers_of(framework)[name]
     report = check(peer.candidate, peer.reference, consistency=False)
@@ -211,23 +213,19 @@ def test_a_peer_speaks_the_dialect_of_its_preset_exactly_or_the_report_says_why_
         assert (report.verdict, kinds[0]) == ("differs", DIFFERS[name]), str(report)
         return
     assert report.verdict in ("conforms", "dialect"), str(report)
-    assert peer.reference.replace(**as_preset(peer)) in report.equivalent, str(report)
+    preset = peer.reference.replace(**as_preset(peer))
+    assert preset in report.equivalent, str(report)
     assert report.match in report.equivalent
-    assert report.error is not None
-    if peer.candidate.dtype == "float32":
-        assert report.error <= (AMPLIFIED if "Muon" in name else ROUNDED)
-    elif report.error > EXACT:
-        assert kinds == ["float32-scalars"]
-        assert report.error <= ROUNDED
+    assert {said.partition(":")[0] for said in report.probes.values()} <= {"agrees", "not run"}
+    if peer.candidate.dtype == "float64" and not kinds:
+        assert error_in_the_first_probe(peer, preset) <= EXACT
+    else:
+        assert peer.candidate.dtype == "float32" or kinds == ["float32-scalars"]
 
 
-@pytest.mark.parametrize(("framework", "name"), NAMES)
-def test_a_peer_agrees_with_its_preset_in_every_probe(framework: str, name: str) -> None:
-    peer = peers_of(framework)[name]
-    assert peer.preset is not None
-    runs = follow(peer.candidate, probes_for(peer.reference), peer.preset)
-    agree = any(agrees(peer.preset, runs, peer.candidate, unit) for unit in (DOUBLE, SINGLE))
-    assert agree == (name not in DIFFERS)
+def error_in_the_first_probe(peer: Peer, preset: Rule) -> float:
+    ran = run(peer.candidate, probes_for(preset)[0], preset)
+    return compare(ran, preset, peer.candidate).error
 
 
 @pytest.mark.parametrize(("framework", "name"), NAMES)

@@ -6,9 +6,11 @@ import textwrap
 import numpy as np
 import pytest
 
+from arrayopt.conformance.consistency import CHECKS
 from validation.peers import confirming, findings, results, table
+from validation.peers.__main__ import RESULTS, TABLE, main
 from validation.peers.findings import Finding
-from validation.peers.jobs import Job, jobs
+from validation.peers.jobs import ROOT, Job, jobs
 from validation.peers.runner import Limits, Run, run
 
 PEER = """
@@ -219,3 +221,30 @@ def test_backends_may_differ_by_what_rounding_was_measured_to_do():
     other = {"path": [{"a": [1.0]}, {"a": [2.0005]}], "tolerance": 1e-6}
     assert results._agreement(one, other, Job("b", "m")) == "passes"
     assert results._agreement({**one, "tolerance": 1e-4}, other, Job("b", "m")).startswith("fails")
+
+
+def test_one_command_runs_light_peers_and_writes_file_and_page(tmp_path, capsys):
+    pytest.importorskip("autograd", reason="autograd is the lightest peer")
+    pytest.importorskip("sklearn", reason="scikit-learn is a light peer")
+    file, page = tmp_path / "results.json", tmp_path / "peers.md"
+    ours = ["--json", str(file), "--table", str(page), "--folder", str(tmp_path / "work")]
+    assert main(["--only", "autograd,sklearn", *ours]) == 0
+    assert "0 findings" in capsys.readouterr().out
+    data = json.loads(file.read_text(encoding="utf-8"))
+    assert data["schema"] == results.SCHEMA
+    assert data["findings"] == []
+    assert set(data["peers"]) == {"autograd", "sklearn"}
+    for peer in data["peers"].values():
+        assert peer["error"] == ""
+        assert 0 < peer["cpu_seconds"] < 60
+        assert {r["verdict"] for r in peer["rules"]} <= {"conforms", "dialect"}
+        assert all(set(e["checks"]) == set(CHECKS) for e in peer["exports"])
+    assert "`autograd.misc.optimizers.adam`" in page.read_text(encoding="utf-8")
+    assert not list((tmp_path / "work").rglob("*.jsonl"))
+
+
+def test_files_name_no_place_on_this_machine():
+    for file in (RESULTS, TABLE):
+        if file.exists():  # it is written by the command
+            text = file.read_text(encoding="utf-8")
+            assert not any(x in text for x in (str(ROOT), "site-packages", "/home/", "/tmp/"))

@@ -12,8 +12,8 @@ import pytest
 from arrayopt.conformance import adapters
 from arrayopt.conformance.compare import compare, run
 from arrayopt.conformance.probes import probes_for
-from arrayopt.conformance.reproduction import reproduction
-from arrayopt.conformance.shrinking import shrink
+from arrayopt.conformance.reports.reproduction import reproduction
+from arrayopt.conformance.reports.shrinking import shrink
 
 SHOWN = {
     "torch": ("torch.optim.SGD(momentum=0.9, dampening=0.1)", "torch.optim.SparseAdam"),

@@ -7,7 +7,7 @@ import numpy as np
 
 from arrayopt.conformance import Candidate, check
 from arrayopt.conformance.compare import SLACK, Comparison, Ran, compare, distance, follow, tolerances, trajectory
-from arrayopt.conformance.dialects import coarse, units
+from arrayopt.conformance.diagnosis.dialects import coarse, units
 from arrayopt.conformance.models import set_up
 from arrayopt.conformance.probes import probes_for
 from arrayopt.core.rule import Rule

@@ -43,7 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"\ninterrupted; what was done is kept in {folder}, and the same command goes on from there")
         return 130
     peers = results.merged(runs, results.read(options.json))
-    confirmed, unconfirmed, stale = confirming.sorted_out(peers, env={job.name: job.env for job in jobs()})
+    env = {job.name: job.env for job in jobs()}
+    confirmed, unconfirmed, stale = confirming.sorted_out(peers, env=env, at_once=options.jobs)
     results.write(options.json, peers, confirmed, unconfirmed)
     options.table.parent.mkdir(parents=True, exist_ok=True)
     options.table.write_text(table.page(json.loads(options.json.read_text(encoding="utf-8"))), encoding="utf-8")

@@ -1,9 +1,10 @@
-"""Confirm: run the scripts of findings, and part what failed in a run into findings and what nobody has looked at."""
+"""Confirm: run the scripts of findings, and part what failed in a run into findings and what is none."""
 
 import os
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ def sorted_out(
     findings: Iterable[Finding] = FINDINGS,
     env: Mapping[str, Mapping[str, str]] | None = None,
     folder: Path = REPRODUCTIONS,
+    at_once: int = 2,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[str]]:
     """Part what failed in a run into findings and what is not confirmed.
 
@@ -47,6 +49,8 @@ def sorted_out(
         The environment of each job.
     folder : Path
         Where the reproductions are.
+    at_once : int
+        How many of them run at a time.
 
     Returns
     -------
@@ -57,23 +61,23 @@ def sorted_out(
         among them.
     """
     tripped = {(t["peer"], t["optimizer"], t["probe"]): t for t in failures(peers)}
-    confirmed, stale, shown = [], [], {}
-    for f in sorted(findings, key=lambda f: (f.peer, f.optimizer, f.probe)):
-        if f.peer not in peers:
-            continue
-        key = (f.peer, f.optimizer, f.probe)
-        if key not in tripped:
+    ran = sorted((f for f in findings if f.peer in peers), key=lambda f: (f.peer, f.optimizer, f.probe))
+    failing = [f for f in ran if (f.peer, f.optimizer, f.probe) in tripped]
+    with ThreadPoolExecutor(at_once) as pool:
+        shown = dict(zip(failing, pool.map(lambda f: reproduce(f.reproduction, (env or {}).get(f.peer, {}), folder),
+                                           failing), strict=True))  # fmt: skip
+    confirmed, stale = [], []
+    for f in ran:
+        there, printed = shown.get(f, (False, ""))
+        if f not in shown:
             stale.append(f"{f.peer} {f.optimizer}: the check {f.probe} does not fail")
-            continue
-        run = (f.reproduction, f.peer)
-        if run not in shown:
-            shown[run] = reproduce(f.reproduction, (env or {}).get(f.peer, {}), folder)
-        there, printed = shown[run]
-        if not there:
+        elif there:
+            found = tripped[f.peer, f.optimizer, f.probe]
+            confirmed.append({**found, "what": f.what, "reproduction": f"reproductions/{f.reproduction}"})
+        else:
             stale.append(f"{f.peer} {f.optimizer}: {f.reproduction} does not show it: {printed}")
-            continue
-        confirmed.append({**tripped.pop(key), "what": f.what, "reproduction": f"reproductions/{f.reproduction}"})
-    return confirmed, list(tripped.values()), stale
+    keys = {(c["peer"], c["optimizer"], c["probe"]) for c in confirmed}
+    return confirmed, [t for key, t in tripped.items() if key not in keys], stale
 
 
 def failures(peers: Mapping[str, Any]) -> list[dict[str, Any]]:

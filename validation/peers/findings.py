@@ -42,11 +42,12 @@ def each(peer: str, names: str, probe: str, what: str, script: str) -> tuple[Fin
     return tuple(Finding(peer, f"{module}.{name}", probe, what, f"{script}.py {name}") for name in names.split())
 
 
-def on_backends(optimizer: str, probe: str, what: str, script: str) -> tuple[Finding, ...]:
-    """Return the finding for keras on both of its backends."""
+def on_backends(names: str, probe: str, what: str, script: str) -> tuple[Finding, ...]:
+    """Return one finding for each optimizer of keras in `names` on each backend; the script is told which optimizer."""
     return tuple(
-        Finding(f"keras on {backend}", f"keras.optimizers.{optimizer}", probe, what, f"{script}.py")
+        Finding(f"keras on {backend}", f"keras.optimizers.{name}", probe, what, f"{script}.py {name}")
         for backend in ("jax", "torch")
+        for name in names.split()
     )
 
 
@@ -62,7 +63,7 @@ FINDINGS: tuple[Finding, ...] = (
     Finding(
         "torch",
         "torch.optim.SGD",
-        "missing-gradient",
+        "code-paths",
         "with momentum and fused=True it fails where a parameter gets its first gradient in a later step; with "
         "fused=False it runs",
         "torch_fused_sgd_late.py",
@@ -71,14 +72,15 @@ FINDINGS: tuple[Finding, ...] = (
         "torch",
         "torch.optim.Adafactor",
         "empty-leaf",
-        "a parameter without elements, which the other optimizers take, raises ZeroDivisionError",
+        "a parameter without elements, which the other optimizers of torch.optim take, raises ZeroDivisionError",
         "torch_adafactor_empty.py",
     ),
     Finding(
         "torch",
         "torch.optim.NAdam",
         "restore",
-        "a run that is saved and loaded goes on elsewhere: mu_product is in float32 and becomes float64 when loaded",
+        "a run that is saved and loaded goes on elsewhere, if only by rounding: mu_product is in float32 and becomes "
+        "what the parameter is in when loaded",
         "torch_nadam_restore.py",
     ),
     *each(
@@ -88,6 +90,25 @@ FINDINGS: tuple[Finding, ...] = (
         "a first gradient of zero makes the parameters NaN for ever: 0 / 0 in the estimate of the distance",
         "optax_zero_gradient",
     ),
+    *(
+        Finding(
+            "optax",
+            f"optax.{name}",
+            "dtypes",
+            "around Adam it makes bfloat16 parameters NaN, where Adam alone does not: b2 = 0.999 is kept in their "
+            "precision, where it is 1",
+            f"optax_inject_bfloat16.py {name}",
+        )
+        for name in ("inject_hyperparams", "inject_stateful_hyperparams")
+    ),
+    Finding(
+        "optax without x64",
+        "optax.radam",
+        "nearest",
+        "in float32, which is what jax computes in unless it is told otherwise, the first step at b2 = 0.99999 is 27 "
+        "times too small: rho_1, which is 1, comes out as 273",
+        "optax_radam_float32.py",
+    ),
     Finding(
         "optax",
         "optax.sm3",
@@ -96,17 +117,37 @@ FINDINGS: tuple[Finding, ...] = (
         "optax_sm3_scalar.py",
     ),
     *on_backends(
-        "Adam",
+        "Adam AdamW Lamb",
         "dtypes",
         "a bfloat16 variable does not move at the default beta_2: the bias corrections are computed in bfloat16, where "
         "0.999 is 1 and 1 - beta_2**t is 0",
-        "keras_adam_bfloat16",
+        "keras_bfloat16",
+    ),
+    *on_backends(
+        "ScheduleFreeAdamW",
+        "dtypes",
+        "a bfloat16 variable becomes NaN at the default beta_2: the bias corrections are computed in bfloat16, where "
+        "0.999 is 1 and 1 - beta_2**t is 0",
+        "keras_bfloat16",
+    ),
+    Finding(
+        "keras on jax",
+        "keras.optimizers.Nadam",
+        "dtypes",
+        "a bfloat16 variable becomes NaN at the default beta_2, as 1 - beta_2**t is 0",
+        "keras_bfloat16.py Nadam",
+    ),
+    *on_backends(
+        "Adafactor",
+        "ignored-switch",
+        "relative_step=False does nothing: the rate is bounded by 1 / sqrt(t) a second time, whatever it is",
+        "keras_adafactor_relative",
     ),
     *on_backends(
         "Adafactor",
         "zero-gradient",
         "a gradient with a row and a column of zeros, as of a dead unit and a dead input, makes the whole variable "
-        "NaN: epsilon_1 squared is 0 in float32",
+        "NaN: epsilon_1, documented to keep the denominator away from 0, is squared, which is 0 in float32",
         "keras_adafactor_zeros",
     ),
     Finding(
@@ -129,16 +170,9 @@ FINDINGS: tuple[Finding, ...] = (
         "tinygrad",
         "LAMB LARS",
         "code-paths",
-        "fused=True gives another result: the trust ratio is one of all parameters, which are joined, and not one of "
-        "each",
+        "fused=True gives another result: the trust ratio, which is one of each layer, is one of all parameters, which "
+        "are joined",
         "tinygrad_fused",
-    ),
-    *each(
-        "tinygrad",
-        "SGD Adam AdamW LAMB LARS",
-        "zero-d",
-        "a 0-d parameter raises ValueError, as the learning rate is an array of one axis",
-        "tinygrad_scalar",
     ),
     *each(
         "pytorch_optimizer",
@@ -155,26 +189,27 @@ FINDINGS: tuple[Finding, ...] = (
         "step() raises where a gradient is not contiguous in memory, as that of a channels_last convolution",
         "pytorch_optimizer_channels_last",
     ),
+    Finding(
+        "pytorch_optimizer",
+        "pytorch_optimizer.SWATS",
+        "order-dependent",
+        "the order of the parameters changes how each of them moves: of those that want SGD in one step the last one "
+        "sets the rate of all",
+        "pytorch_optimizer_swats_order.py",
+    ),
     *each(
         "pytorch_optimizer",
-        "AdaDelta AdaMax LARS Muon Shampoo",
-        "gradient-overwritten",
-        "step() computes in place on p.grad, so that what reads it afterwards reads something else",
-        "pytorch_optimizer_overwrites",
+        "PNM ScheduleFreeSGD EmoLynx",
+        "ignored-option",
+        "eps, documented to be added to the denominator, is never read",
+        "pytorch_optimizer_dead_eps",
     ),
     Finding(
         "pytorch_optimizer",
         "pytorch_optimizer.RAdam(weight_decouple=False)",
         "ignored-option",
-        "weight_decay does nothing with weight_decouple=False, which is documented to be L2 regularization",
+        "weight_decay does nothing with weight_decouple=False, which is documented to add it to the gradient",
         "pytorch_optimizer_radam_decay.py",
-    ),
-    *each(
-        "schedulefree",
-        "AdamWScheduleFree AdamWScheduleFreePaper RAdamScheduleFree SGDScheduleFree SGDScheduleFreeReference",
-        "gradient-overwritten",
-        "step() computes in place on p.grad; AdamWScheduleFreeReference leaves it as it is",
-        "schedulefree_gradients",
     ),
     Finding(
         "schedulefree",
@@ -184,11 +219,14 @@ FINDINGS: tuple[Finding, ...] = (
         "on tensors",
         "schedulefree_tensor_rate.py",
     ),
-    Finding(
-        "schedulefree",
-        "schedulefree.ScheduleFreeWrapper",
-        "zero-d",
-        "a 0-d parameter raises RuntimeError, as two tensors are swapped as bytes; the other optimizers take it",
-        "schedulefree_wrapper_scalar.py",
+    *(
+        Finding(
+            "schedulefree",
+            "schedulefree.ScheduleFreeWrapper",
+            probe,
+            f"a {which} parameter raises RuntimeError, as two tensors are swapped as bytes; SGDScheduleFree takes it",
+            f"schedulefree_wrapper_swap.py {which}",
+        )
+        for probe, which in (("zero-d", "scalar"), ("layout", "transposed"))
     ),
 )

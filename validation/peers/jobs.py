@@ -8,6 +8,10 @@ from pathlib import Path
 from arrayopt.conformance.adapters import FRAMEWORKS, installed
 
 ROOT = Path(__file__).resolve().parents[2]
+LONGEST = ("tinygrad", "optax", "pytorch_optimizer", "keras")
+"""Frameworks that take longest, which are begun first."""
+XLA = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
+"""How XLA compiles quickest: what it compiles here is run for some steps and takes far longer to compile."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,7 @@ class Job:
     group : str
         Jobs of one group run the same optimizers on several backends, which must agree with each other.
     alone : bool
-        Whether optimizers are run only as they are: their code paths and switches are for another job.
+        Whether optimizers without a rule are run for the comparison with the rest of the group only.
     """
 
     name: str
@@ -49,7 +53,8 @@ def jobs(only: list[str] | None = None) -> list[Job]:
             known = ", ".join(there) if framework in FRAMEWORKS else ", ".join(FRAMEWORKS)
             what = "not installed; installed are" if framework in FRAMEWORKS else "no peer; the peers are"
             raise SystemExit(f"validation.peers: {framework} is {what} {known}")
-    return [job for framework in there if not only or framework in only for job in _of(framework, there)]
+    ordered = sorted(there, key=lambda f: LONGEST.index(f) if f in LONGEST else len(LONGEST))
+    return [job for framework in ordered if not only or framework in only for job in _of(framework, there)]
 
 
 def _of(framework: str, there: list[str]) -> list[Job]:
@@ -57,12 +62,16 @@ def _of(framework: str, there: list[str]) -> list[Job]:
     if framework == "keras":
         backends = {"jax": "optax", "torch": "torch"}  # backend -> what tells that it is installed
         return [
-            Job(f"keras on {backend}", module, {"KERAS_BACKEND": backend}, "keras")
+            Job(f"keras on {backend}", module, {"KERAS_BACKEND": backend, "XLA_FLAGS": XLA}, "keras")
             for backend, sign in backends.items()
             if sign in there
         ]
     if framework == "optax":
-        return [Job("optax", module), Job("optax without x64", module, {"JAX_ENABLE_X64": "0"}, alone=True)]
+        single = {"JAX_ENABLE_X64": "0", "XLA_FLAGS": XLA}
+        return [
+            Job("optax", module, {"XLA_FLAGS": XLA}, "optax"),
+            Job("optax without x64", module, single, "optax", alone=True),
+        ]
     return [Job(framework, module)]
 
 

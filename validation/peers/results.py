@@ -9,15 +9,12 @@ from typing import Any
 import numpy as np
 
 from arrayopt.conformance.adapters import FRAMEWORKS
-from arrayopt.conformance.consistency.subject import REGROUPED
 from validation.peers.jobs import Job
 from validation.peers.runner import Run
 
 SCHEMA = 1
 BACKENDS = "same-on-every-backend"
 """The check that compares backends."""
-TOLERANCE = REGROUPED * float(np.finfo(np.float32).eps)
-"""What two backends may lie apart in float32, of the largest displacement in a leaf."""
 
 
 def merged(runs: Sequence[Run], before: Mapping[str, Any]) -> dict[str, Any]:
@@ -37,10 +34,9 @@ def read(file: Path) -> dict[str, Any]:
 
 def write(file: Path, peers: Mapping[str, Any], findings: Sequence[Any], unconfirmed: Sequence[Any]) -> None:
     """Write the file of results."""
-    seconds = round(sum(p["seconds"] for p in peers.values()), 1)
     whole = {
         "schema": SCHEMA,
-        "seconds": seconds,
+        **{k: round(sum(p[k] for p in peers.values()), 1) for k in ("seconds", "cpu_seconds")},
         "findings": list(findings),
         "unconfirmed": list(unconfirmed),
         "peers": dict(peers),
@@ -58,10 +54,11 @@ def _of(one: Run) -> dict[str, Any]:
     by_kind: dict[str, list[dict[str, Any]]] = {"rule": [], "export": []}
     for kind, name in one.items:
         line = results.get((kind, name), {"name": name, "failed": "not run"})
-        by_kind[kind].append(copy.deepcopy({k: x for k, x in line.items() if k not in ("kind", "path")}))
+        by_kind[kind].append(copy.deepcopy({k: x for k, x in line.items() if k not in ("kind", "path", "tolerance")}))
     return {
         "version": one.version,
         "seconds": round(one.seconds, 1),
+        "cpu_seconds": round(sum(line.get("cpu_seconds", 0.0) for line in results.values()), 1),
         "error": one.error,
         "rules": by_kind["rule"],
         "exports": sorted(by_kind["export"], key=lambda x: x["name"].lower()),
@@ -96,7 +93,7 @@ def _agreement(one: Mapping[str, Any], other: Mapping[str, Any], job: Job) -> st
                 continue
             with np.errstate(all="ignore"):
                 off = np.max(np.abs(x - y)) / max(np.max(np.abs(x - p)), np.max(np.abs(y - p)))
-            if not off <= TOLERANCE:
+            if not off <= max(one["tolerance"], other["tolerance"]):
                 return f"fails: {job.name} gives another result from step {t} on in leaf {leaf!r}, by {off:.2g}"
     return "passes"
 

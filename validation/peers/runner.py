@@ -35,7 +35,7 @@ class Limits:
     """
 
     peer: float = 900.0
-    optimizer: float = 180.0
+    optimizer: float = 300.0
 
 
 @dataclass
@@ -68,10 +68,10 @@ class Run:
         env = {**os.environ, **self.job.env, "PYTHONPATH": os.pathsep.join([str(ROOT), *_inherited()])}
         self._close_line()
         env |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-        alone = ["--alone"] if self.job.alone else []
+        flags = ["--path"] * bool(self.job.group) + ["--alone"] * self.job.alone
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "validation.peers.worker", self.job.module, str(self.file), *alone],
+                [sys.executable, "-m", "validation.peers.worker", self.job.module, str(self.file), *flags],
                 env=env,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -1,36 +1,42 @@
 """The child: hold the optimizers of one framework against their rules and put them to the checks that need none.
 
-`python -m validation.peers.worker MODULE FILE [--alone]` writes a line of JSON to FILE when it starts with an
+`python -m validation.peers.worker MODULE FILE [--path] [--alone]` writes a line of JSON to FILE when it starts with an
 optimizer and when it is done with it. Optimizers that FILE has a result of are left out, so that a process can go on
-where another ended.
+where another ended. With --path it also writes where each optimizer gets to, for the comparison of backends; with
+--alone it runs those without a rule for nothing else.
 """
 
 import contextlib
 import dataclasses
 import importlib
 import json
+import re
 import sys
 import time
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from arrayopt.conformance import Candidate, check
 from arrayopt.conformance.adapters import Peer
-from arrayopt.conformance.candidate import CannotRunError
+from arrayopt.conformance.candidate import CannotRunError, epsilon
+from arrayopt.conformance.causes import Cause
 from arrayopt.conformance.consistency import Subject, examine
-from arrayopt.conformance.consistency.subject import SHAPES
+from arrayopt.conformance.consistency.conditioning import ROUNDED, response
+from arrayopt.conformance.consistency.subject import SHAPES, NotRun
 from arrayopt.conformance.report import Report
 from arrayopt.core.results import plain
 
+SECONDS = 40.0
+"""Processor time after which no further check of an optimizer is begun; those that are left are told as not run."""
 Item = tuple[str, str]
 """Kind ("rule" or "export") and name."""
 
 
 def main() -> None:
-    module, file, alone = sys.argv[1], Path(sys.argv[2]), "--alone" in sys.argv[3:]
+    module, file, flags = sys.argv[1], Path(sys.argv[2]), sys.argv[3:]
     done = {(line["kind"], line["name"]) for line in read(file) if "name" in line and line["kind"] != "start"}
     adapter = importlib.import_module(module)
     found: dict[Item, Peer] = {("export", p.name): p for p in adapter.exports()}
@@ -41,14 +47,15 @@ def main() -> None:
             if (kind, name) in done:
                 continue
             _write(out, {"kind": "start", "item": [kind, name], "at": time.time()})
-            started = time.monotonic()
+            started, used = time.monotonic(), time.process_time()
             with warnings.catch_warnings(), contextlib.redirect_stdout(sys.stderr):
                 warnings.simplefilter("ignore")
                 try:
-                    result = _rule(peer) if kind == "rule" else _export(peer, alone)
+                    result = _rule(peer) if kind == "rule" else _export(peer, "--path" in flags, "--alone" in flags)
                 except Exception as error:  # a defect of a check: told, and the next optimizer is looked at
                     result = {"failed": _told(error)}
-            _write(out, {"kind": kind, "name": name, **result, "seconds": round(time.monotonic() - started, 1)})
+            seconds = {"seconds": time.monotonic() - started, "cpu_seconds": time.process_time() - used}
+            _write(out, {"kind": kind, "name": name, **result, **{k: round(x, 1) for k, x in seconds.items()}})
         _write(out, {"kind": "end"})
 
 
@@ -81,27 +88,34 @@ def _rule(peer: Peer) -> dict[str, Any]:
         "verdict": report.verdict,
         "dialect": plain(report.dialect),
         "error": report.error,
-        "causes": [plain({"kind": c.kind, "text": c.text, "wrong": c.wrong}) for c in report.causes],
+        "causes": _plain(report.causes),
+        "traits": _plain(report.traits),
         "probes": dict(report.probes),
+        "checks": dict(report.checks),
         "summary": report.summary(),
     }
 
 
-def _export(peer: Peer, alone: bool) -> dict[str, Any]:
+def _export(peer: Peer, compared: bool, alone: bool) -> dict[str, Any]:
+    """Put an optimizer to the checks that need no rule."""
     if peer.reason:
         return {"reason": peer.reason}
-    candidate = dataclasses.replace(peer.candidate, variants={}, switches={}) if alone else peer.candidate
     try:
-        subject, note = settled(candidate)
+        subject, note = settled(peer.candidate)
     except CannotRunError as error:
         return {"reason": f"cannot run: {error}"}
-    causes, said = examine(subject)
+    causes, said = ([], {}) if alone else examine(subject, seconds=SECONDS)
     return {
         "note": note,
         "checks": said,
-        "causes": [plain({"kind": c.kind, "text": c.text, "wrong": c.wrong}) for c in causes],
-        "path": _path(subject),
+        "causes": _plain(c for c in causes if c.wrong),
+        "traits": _plain(c for c in causes if not c.wrong),
+        **(_path(subject) if compared else {}),
     }
+
+
+def _plain(causes: Iterable[Cause]) -> list[dict[str, Any]]:
+    return [plain({"kind": c.kind, "text": c.text, "wrong": c.wrong}) for c in causes]
 
 
 def settled(candidate: Candidate) -> tuple[Subject, str]:
@@ -138,17 +152,26 @@ def _in(candidate: Candidate, dtype: str) -> Candidate:
     return candidate if dtype == candidate.dtype else dataclasses.replace(candidate, dtype=dtype, dtypes=())
 
 
-def _path(subject: Subject) -> list[dict[str, list[float]]]:
-    """Return the parameters before the first step and after each, for the comparison of backends."""
+def _path(subject: Subject) -> dict[str, Any]:
+    """Return the parameters before the first step and after each, in float32, and what rounding moves them by.
+
+    They are for the comparison of backends. Rounding is measured, of the hyper-parameters too: a backend may have
+    them in float32.
+    """
+    if "float32" in subject.candidate.dtypes:
+        subject = subject.replace(candidate=_in(subject.candidate, "float32"))
     try:
-        path = [subject.params, *subject.walk()]
-    except CannotRunError:
-        return []
-    return [{k: [float(x) for x in p.ravel()] for k, p in params.items()} for params in path]
+        path = [subject.params, *subject.path]
+        tolerance = ROUNDED * response(subject, epsilon(subject.candidate.dtype), hyper=True)
+    except (CannotRunError, NotRun):
+        return {}
+    told = [{k: [float(x) for x in p.ravel()] for k, p in params.items()} for params in path]
+    return {"path": told, "tolerance": tolerance}
 
 
 def _write(out: Any, line: dict[str, Any]) -> None:
-    out.write(json.dumps(line) + "\n")
+    # where an object lies in memory is another place in each run
+    out.write(re.sub(r" at 0x[0-9a-f]+", "", json.dumps(line)) + "\n")
     out.flush()
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from arrayopt.conformance.adapters.translation import Options
 from arrayopt.conformance.candidate import Arrays, Candidate, Session
-from arrayopt.conformance.scripts.apis import Api
-from arrayopt.conformance.scripts.writing import Python
+from arrayopt.conformance.reports.scripts.apis import Api
+from arrayopt.conformance.reports.scripts.writing import Python
 from arrayopt.errors import ArrayOptError
 
 SessionType = Callable[[Options, Arrays, Mapping[str, float]], Session]

@@ -18,7 +18,7 @@ from arrayopt.conformance.adapters import Peer, Row, exported, listed, named, re
 from arrayopt.conformance.adapters.assembly import Assembly, public
 from arrayopt.conformance.adapters.translation import Options
 from arrayopt.conformance.candidate import Arrays, Candidate
-from arrayopt.conformance.scripts.apis import AUTOGRAD
+from arrayopt.conformance.reports.scripts.apis import AUTOGRAD
 
 NAMES = {"step_size": "lr", "mass": "momentum", "gamma": "rho", "b1": "beta1", "b2": "beta2"}
 """Options of autograd -> fields."""

@@ -19,7 +19,7 @@ from arrayopt.conformance.adapters import Peer, Row, exported, listed, named, re
 from arrayopt.conformance.adapters.assembly import Assembly, Way, public
 from arrayopt.conformance.adapters.translation import Options
 from arrayopt.conformance.candidate import Arrays, Candidate
-from arrayopt.conformance.scripts import apis
+from arrayopt.conformance.reports.scripts import apis
 
 NAMES = {
     "learning_rate": "lr", "beta_1": "beta1", "beta_2": "beta2", "epsilon": "eps",

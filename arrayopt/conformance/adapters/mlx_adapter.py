@@ -13,7 +13,7 @@ from arrayopt.conformance.adapters import Peer, Row, exported, listed, named, re
 from arrayopt.conformance.adapters.assembly import Assembly, Way, public
 from arrayopt.conformance.adapters.translation import Options
 from arrayopt.conformance.candidate import Arrays, Candidate
-from arrayopt.conformance.scripts.apis import MLX
+from arrayopt.conformance.reports.scripts.apis import MLX
 
 NAMES = {
     "learning_rate": "lr",

@@ -17,10 +17,11 @@ import optax.contrib
 from arrayopt import firstorder as rules
 from arrayopt.conformance.adapters import Peer, Row, exported, listed, named, release
 from arrayopt.conformance.adapters.assembly import Assembly, Way, public
+from arrayopt.conformance.adapters.optax_muon import MATRICES, MUON
 from arrayopt.conformance.adapters.optax_wrappers_adapter import around_adam
 from arrayopt.conformance.adapters.translation import Options
 from arrayopt.conformance.candidate import Arrays, Candidate
-from arrayopt.conformance.scripts.apis import OPTAX, Api
+from arrayopt.conformance.reports.scripts.apis import OPTAX, Api
 
 NAMES = {
     "learning_rate": "lr", "b1": "beta1", "b2": "beta2",
@@ -105,7 +106,7 @@ class Session:
         key = (type(self), self.options.target, tuple(self.options.fixed.items()), self.options.every)
         if self.jit and _COMPILED.get(key, True):
             if key not in _COMPILED:
-                while len(_COMPILED) >= KEPT:
+                if len(_COMPILED) >= KEPT:
                     del _COMPILED[next(iter(_COMPILED))]
                 _COMPILED[key] = jax.jit(functools.partial(self.updated, self.options))
             try:
@@ -209,35 +210,12 @@ ASSEMBLY = Assembly(
     inert=("verbose",),
     api=lambda options: _api(options),
 )
-MATRICES = (
-    "muon_weight_dimension_numbers=lambda params: [optax.contrib.MuonDimensionNumbers(0, (*range(1, p.ndim),)) "
-    "if p.ndim > 1 else None for p in params]"
-)
-"""How a script tells an optimizer what `_told` tells it."""
 
 
 def _api(options: Options) -> Api:
     api = OPTAX if DOUBLE else dataclasses.replace(OPTAX, imports=OPTAX.imports[:2])
-    if options.target is not MUON:
-        return api
     make = f"optimizer = {{optimizer}}({{options}}, {MATRICES})"
-    return dataclasses.replace(api, make=(make, *api.make[1:]), rate=(make,))
-
-
-def _matrices(params: Any) -> Any:
-    """Return which axes of a leaf are rows, the first, and which are columns, all others; None for vectors."""
-    return jax.tree.map(
-        lambda p: optax.contrib.MuonDimensionNumbers(0, tuple(range(1, p.ndim))) if p.ndim > 1 else None, params
-    )
-
-
-@functools.wraps(optax.contrib.muon)
-def _muon(*args: Any, **options: Any) -> Any:
-    """Tell Muon that kernels are matrices too; by itself it takes nothing for one but what has two axes."""
-    return optax.contrib.muon(*args, **{"muon_weight_dimension_numbers": _matrices, **options})
-
-
-MUON: Callable[..., Any] = _muon
+    return dataclasses.replace(api, make=(make, *api.make[1:]), rate=(make,)) if options.target is MUON else api
 
 
 def candidate(target: Callable[..., Any], **fixed: Any) -> Candidate:
@@ -317,9 +295,6 @@ def peers() -> list[Peer]:
         Row("adafactor", rules.Adafactor, numbers={"lr": 0.01}),
         Row("adafactor", rules.Adafactor, numbers={"lr": 0.01, "factor_min": 2}),
     ]
+    muon = [Row("muon", rules.Muon), Row("muon", rules.Muon, {"nesterov": False}, dialect={"nesterov": "debiased"})]
     found = listed("optax", optax, rows, NAMES, candidate)
-    muon = [
-        Row("muon", rules.Muon),
-        Row("muon", rules.Muon, {"nesterov": False}, dialect={"nesterov": "debiased"}),
-    ]
     return found + listed("optax", optax.contrib, muon, NAMES, candidate)

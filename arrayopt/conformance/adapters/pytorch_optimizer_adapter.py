@@ -11,7 +11,7 @@ import torch
 from arrayopt import firstorder as rules
 from arrayopt.conformance.adapters import Peer, Row, exported, listed, named, release, torch_adapter
 from arrayopt.conformance.candidate import Candidate
-from arrayopt.conformance.scripts.apis import TORCH
+from arrayopt.conformance.reports.scripts.apis import TORCH
 
 NAMES = {
     **torch_adapter.NAMES,

@@ -8,7 +8,7 @@ import schedulefree
 
 from arrayopt.conformance.adapters import Peer, exported, named, release, torch_adapter
 from arrayopt.conformance.candidate import Candidate
-from arrayopt.conformance.scripts.apis import TORCH
+from arrayopt.conformance.reports.scripts.apis import TORCH
 
 ASSEMBLY = dataclasses.replace(
     torch_adapter.assembly(f"{release('schedulefree')} on {release('torch')}"),

@@ -11,7 +11,7 @@ from arrayopt.conformance.adapters import Peer, Row, exported, listed, named, re
 from arrayopt.conformance.adapters.assembly import Assembly, public
 from arrayopt.conformance.adapters.translation import Options
 from arrayopt.conformance.candidate import Arrays, Candidate
-from arrayopt.conformance.scripts.apis import SKLEARN
+from arrayopt.conformance.reports.scripts.apis import SKLEARN
 
 NAMES = {"learning_rate_init": "lr", "beta_1": "beta1", "beta_2": "beta2", "epsilon": "eps"}
 """Options of scikit-learn -> fields."""

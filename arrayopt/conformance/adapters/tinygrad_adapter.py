@@ -14,7 +14,7 @@ from arrayopt.conformance.adapters import Peer, Row, exported, listed, named, re
 from arrayopt.conformance.adapters.assembly import Assembly, Way, public
 from arrayopt.conformance.adapters.translation import Options
 from arrayopt.conformance.candidate import Arrays, Candidate
-from arrayopt.conformance.scripts.apis import TINYGRAD
+from arrayopt.conformance.reports.scripts.apis import TINYGRAD
 
 NAMES = {"b1": "beta1", "b2": "beta2", "ns_steps": "ns_steps"}
 """Options of tinygrad -> fields."""

@@ -14,7 +14,7 @@ from arrayopt.conformance.adapters import Peer, Row, exported, listed, named, re
 from arrayopt.conformance.adapters.assembly import Assembly, Way, public
 from arrayopt.conformance.adapters.translation import Options
 from arrayopt.conformance.candidate import Arrays, Candidate
-from arrayopt.conformance.scripts.apis import TORCH, Api
+from arrayopt.conformance.reports.scripts.apis import TORCH, Api
 
 NAMES = {
     "alpha": "rho",  # RMSprop

@@ -31,9 +31,10 @@ def only(arrays: Mapping[str, np.ndarray], names: Iterable[str]) -> Arrays:
 
 
 def restricted(subject: Subject, names: Iterable[str]) -> Subject:
-    """Return the subject with some of its leaves, in the order of `names`."""
+    """Return the subject with some of its leaves, in the order of `names`; gradients that are missing stay so."""
     names = list(names)
-    return subject.replace(params=only(subject.params, names), gradients=[only(g, names) for g in subject.gradients])
+    gradients = [only(g, [k for k in names if k in g]) for g in subject.gradients]
+    return subject.replace(params=only(subject.params, names), gradients=gradients)
 
 
 def joined(subject: Subject, shapes: Mapping[str, Shape]) -> Subject:

@@ -13,6 +13,7 @@ from arrayopt.conformance.consistency.leaves import joined, only, restricted
 from arrayopt.conformance.consistency.subject import Check, NotRun, Subject
 
 POINT, FORTRAN, LATE = "a 0-d leaf", "gradients in Fortran order", "a leaf whose first gradient comes late"
+HANDED_OVER = POINT, FORTRAN, LATE
 """Where leaves and gradients are handed over otherwise."""
 Walk = Callable[[Subject], list[Arrays]]
 Place = tuple[str, Subject, Walk, list[Arrays]]
@@ -40,7 +41,7 @@ def _code_paths(subject: Subject) -> Iterator[Cause]:
                 told.add(name)
                 continue
             ran = True
-            found = list(_departures(said, places, other))
+            found = _departures(said, places, other)
             if found:
                 told.add(name)
             yield from found
@@ -75,39 +76,46 @@ def _handed_over(subject: Subject) -> Iterator[tuple[str, Subject]]:
         yield LATE, subject.replace(gradients=[only(subject.gradients[0], others), *subject.gradients[1:]])
 
 
-def _departures(said: str, places: list[Place], other: Candidate) -> Iterator[Cause]:
-    """Yield where another path of a candidate first departs from it, or else that it has numbers in less precision.
+def _departures(said: str, places: list[Place], other: Candidate) -> list[Cause]:
+    """Return where another path of a candidate first departs from it, or else that it has numbers in less precision.
 
-    What is found where leaves are handed over otherwise is told besides.
+    One that departs nowhere else is told wherever leaves are handed over otherwise.
     """
-    noted: list[Cause] = []
-    wrong = False
-    for where, at, walk, expected in places:
-        if wrong and where not in (POINT, FORTRAN, LATE):
+    found: list[Cause] = []
+    for place in places:
+        cause = _departure(said, place, other)
+        if cause is None:
             continue
-        try:
-            path = walk(at.replace(candidate=other))
-        except NotRun:
-            continue
-        except CannotRunError as error:
-            yield Cause("code-paths", f"{said} does not run where the plain one does ({where}): {error}")
-            wrong = True
-            continue
-        apart = at.apart(path, expected)
-        inside = "" if apart is None else rounding(at, apart)
-        if apart is not None and not inside and walk is Subject.walk and _parted(at, path):
-            text = f"{said} gives another result ({where}: {apart}), as if some leaves had an optimizer of their own"
-            noted = [Cause("code-paths", text, wrong=False)]
+        found.append(cause)
+        if "inside" not in cause.values and place[0] not in HANDED_OVER:
             break
-        if apart is not None and not inside:
-            yield Cause("code-paths", f"{said} gives another result ({where}: {apart})")
-            wrong = True
-            continue
-        if inside not in ("", at.candidate.dtype) and not noted:
-            text = f"{said} gives another result ({where}: {apart}), as rounding some numbers to {inside} does"
-            noted.append(Cause("code-paths", text, {"inside": inside}, wrong=False))
-    if not wrong:
-        yield from noted
+    # what is wrong says more than what is noted, and a note for all leaves more than one on rounding
+    notes = sorted((c for c in found if not c.wrong), key=lambda c: "inside" in c.values)
+    return [c for c in found if c.wrong] or notes[:1]
+
+
+def _departure(said: str, place: Place, other: Candidate) -> Cause | None:
+    """Return how another path departs in one place."""
+    where, at, walk, expected = place
+    try:
+        path = walk(at.replace(candidate=other))
+    except NotRun:
+        return None
+    except CannotRunError as error:
+        return Cause("code-paths", f"{said} does not run where the plain one does ({where}): {error}")
+    apart = at.apart(path, expected)
+    if apart is None:
+        return None
+    text = f"{said} gives another result ({where}: {apart})"
+    inside = rounding(at, apart)
+    if inside == at.candidate.dtype:
+        return None
+    if inside:
+        text += f", as rounding some numbers to {inside} does"
+        return Cause("code-paths", text, {"inside": inside}, wrong=False)
+    if walk is Subject.walk and _parted(at, path):
+        return Cause("code-paths", f"{text}, as if some leaves had an optimizer of their own", wrong=False)
+    return Cause("code-paths", text)
 
 
 def _parted(subject: Subject, path: list[Arrays]) -> bool:

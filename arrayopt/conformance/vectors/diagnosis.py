@@ -6,7 +6,7 @@ from typing import Any
 
 from arrayopt.conformance.candidate import Candidate
 from arrayopt.conformance.compare import Ran
-from arrayopt.conformance.dialects import changes, search, space
+from arrayopt.conformance.diagnosis.dialects import changes, search, space
 from arrayopt.conformance.models import Model, rule_in
 from arrayopt.core.rule import Rule
 from arrayopt.readers.bounded import SINGLE

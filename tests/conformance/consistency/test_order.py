@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from arrayopt.conformance import Candidate
-from arrayopt.conformance.consistency import CHECKS, NotRun, Subject
+from arrayopt.conformance.consistency import CHECKS, NotRun, Subject, examine
 from arrayopt.conformance.consistency.leaves import restricted
 from tests.conformance.consistency.common import causes, only
 from tests.conformance.consistency.mistakes import CountsLeaves, CountsLeavesAtOnce, OnlyTogether, Random, mutant
@@ -19,6 +19,18 @@ def test_what_does_not_repeat_is_held_against_nothing():
     for name in ("two-instances", "gradient-kept", "layout", "non-finite", "shared-gradient"):
         with pytest.raises(NotRun, match="two of its runs from the same start differ"):
             list(CHECKS[name].run(subject))
+
+
+def test_what_is_random_by_design_and_says_so_is_no_alarm():
+    found = only("repeatable", dataclasses.replace(mutant(Random), random="its steps"))
+    assert (found.wrong, str(found)) == (False, "it is random by design: it draws its steps")
+
+
+def test_checks_are_left_out_when_their_time_is_over():
+    causes, said = examine(Subject.of(RIGHT["adam"]), ("repeatable", "layout"), seconds=-1.0)
+    assert causes == []
+    assert said == dict.fromkeys(("repeatable", "layout"), "not run: the checks before it took more than -1 seconds")
+    assert examine(Subject.of(RIGHT["adam"]), ("repeatable",))[1] == {"repeatable": "passes"}
 
 
 @pytest.mark.parametrize(

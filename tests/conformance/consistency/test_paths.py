@@ -9,7 +9,7 @@ from arrayopt.conformance.consistency import NotRun, paths
 from arrayopt.conformance.consistency.subject import Subject
 from tests.conformance.consistency import ports_meta
 from tests.conformance.consistency.mistakes import Random
-from tests.conformance.consistency.ports import Adam64, Descent, following
+from tests.conformance.consistency.ports import Adam64, Descent, Skips, following
 from tests.conformance.consistency.ports_meta import NOTED, WRONG, Refuses, port
 
 (CHECK,) = paths.CHECKS
@@ -75,6 +75,52 @@ def test_the_paths_of_a_switched_candidate_are_compared_with_it():
     turned = port(Adam64, variants={"fast": port(ports_meta.ForgetsDecay)})
     (found,) = causes(dataclasses.replace(right, switches={"amsgrad=True": lambda: turned}))
     assert str(found).startswith("with amsgrad=True the code path fast gives another result")
+
+
+class Flat(Descent):
+    """Reads a gradient in the order of its memory."""
+
+    def direction(self, k, g):
+        return g.ravel(order="K").reshape(g.shape)
+
+
+class Late(Skips):
+    """Has buffers for the leaves of the first step."""
+
+    def step(self, grads):
+        if self.t == 0:
+            self.there = set(grads)
+        for k in grads:
+            assert k in self.there, "no buffer"
+        return super().step(grads)
+
+
+def test_memory_in_another_order_and_a_late_gradient_are_each_told():
+    (found,) = causes(port(Descent, variants={"fast": port(Flat)}))
+    assert "fast gives another result (gradients in Fortran order: from step 1 on" in str(found)
+    skips = dataclasses.replace(port(Skips), missing=True)
+    (found,) = causes(dataclasses.replace(skips, variants={"fast": lambda: port(Late)}))
+    assert "fast does not run where the plain one does (a leaf whose first gradient comes late)" in str(found)
+    (one, other) = causes(dataclasses.replace(skips, variants={"fast": lambda: port(FlatAndLate)}))
+    assert "in Fortran order" in str(one)
+    assert "comes late" in str(other)
+
+
+class Summed(Skips):
+    """Where a leaf has no gradient the others move otherwise, as by a norm over all leaves."""
+
+    def step(self, grads):
+        return super().step({k: g * (1 + len(grads)) for k, g in grads.items()})
+
+
+def test_a_path_that_departs_where_a_gradient_comes_late_is_compared_with_parts():
+    right = dataclasses.replace(port(Skips), missing=True, variants={"fast": lambda: port(Summed)})
+    assert "fast gives another result" in str(causes(right)[0])
+
+
+class FlatAndLate(Late):
+    def step(self, grads):
+        return super().step({k: g.ravel(order="K").reshape(g.shape) for k, g in grads.items()})
 
 
 @pytest.mark.parametrize(

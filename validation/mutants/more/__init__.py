@@ -1,4 +1,4 @@
-"""Mutants beyond those of `arrayopt.conformance.mutants`: the tests run none, so nothing is tuned for them."""
+"""Mutants beyond those of `arrayopt.conformance.mutants`, which no test runs; `validation.mutants --more` does."""
 
 from arrayopt.conformance.mutants import mutants_in
 from validation.mutants.more import elementwise, unseen, variants, wholes

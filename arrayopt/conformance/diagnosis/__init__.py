@@ -1,0 +1,1 @@
+"""Diagnosis: the model that does what a candidate did."""

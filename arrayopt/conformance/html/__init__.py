@@ -1,5 +1,0 @@
-"""HTML: reports as one page that needs nothing else."""
-
-from arrayopt.conformance.html.page import page
-
-__all__ = ["page"]

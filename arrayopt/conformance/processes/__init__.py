@@ -1,0 +1,1 @@
+"""Candidates that are processes: they speak a line protocol of JSON."""

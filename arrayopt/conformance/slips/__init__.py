@@ -1,0 +1,1 @@
+"""Slips: classic mistakes as rules that make them, and the catalogue of them."""

@@ -1,0 +1,1 @@
+"""Candidates in test suites: one pytest id for each candidate and check."""
