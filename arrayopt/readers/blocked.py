@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from arrayopt.core.optimizer import PerLeaf
-from arrayopt.readers.layout import joined
-from arrayopt.readers.registers import Run
-from arrayopt.readers.source import Block, block_function
+from arrayopt.readers.blocks.layout import joined
+from arrayopt.readers.blocks.registers import Run
+from arrayopt.readers.blocks.source import Block, block_function
 
 _SET: Any = setitem
 ONE_THREAD = 256 << 10
@@ -209,7 +209,7 @@ class Engine:
         self, rule: PerLeaf, leaves: Mapping[str, Any], slots: Mapping[str, Mapping[str, Any]], threads: int | None
     ) -> Callable[[int, Sequence[Any]], None]:
         """Bind a rule to arrays; see `arrayopt.readers.inplace`."""
-        from arrayopt.readers.groups import Prepared
+        from arrayopt.readers.blocks.groups import Prepared
 
         return Prepared(self, rule, leaves, slots, threads)
 

@@ -17,10 +17,11 @@ import numpy as np
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from arrayopt.readers import blocked, loops
+from arrayopt.readers import blocked
 from arrayopt.readers.blocked import Bank
-from arrayopt.readers.layout import address
-from arrayopt.readers.registers import Run
+from arrayopt.readers.blocks import loops
+from arrayopt.readers.blocks.layout import address
+from arrayopt.readers.blocks.registers import Run
 
 Kernel = Callable[[np.ndarray, np.ndarray, np.ndarray], None]
 

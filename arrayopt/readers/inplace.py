@@ -25,7 +25,7 @@ from arrayopt.core.optimizer import PerLeaf
 from arrayopt.core.state import State
 from arrayopt.core.trees import Tree
 from arrayopt.errors import BackendError, OptionError
-from arrayopt.readers import layout
+from arrayopt.readers.blocks import layout
 
 Step = Callable[[int, Sequence[Array]], None]
 Name = Literal["auto", "numpy", "numba", "cupy"]
@@ -106,7 +106,7 @@ def engine_for(name: str, block: int | None = None) -> Engine:
     """
     try:
         if name == "cupy":
-            from arrayopt.readers import kernel
+            from arrayopt.readers.kernel import engine as kernel
 
             return kernel.Engine()
         if name == "numba":

@@ -16,7 +16,7 @@ from typing import Any
 import array_api_compat.numpy
 import numpy as np
 
-from arrayopt.readers.kernel_source import THREADS, Elementwise, Text
+from arrayopt.readers.kernel.source import THREADS, Elementwise, Text
 
 GXX = shutil.which("g++")
 REASON = "g++ is not installed, so the kernels cannot be run on the CPU"

@@ -88,8 +88,8 @@ def test_numbers_that_follow_from_others_are_known_to_be_one():
     """Heavy-ball momentum without dampening is four ufuncs, though 1 - dampening stands on the tape."""
     from arrayopt.core.trees import Leaf
     from arrayopt.firstorder import Momentum
-    from arrayopt.readers import program
-    from arrayopt.readers.numbers import Numbers
+    from arrayopt.readers.blocks import program
+    from arrayopt.readers.blocks.numbers import Numbers
 
     leaf = Leaf("w", (4,), "float32")
     for dampening, count in ((0.0, 4), (0.5, 5)):

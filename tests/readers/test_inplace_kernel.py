@@ -5,7 +5,7 @@ import pytest
 
 from arrayopt import AdamW, BackendError, LeafError, Muon, Partition, State, inplace
 from arrayopt.firstorder import LAMB, Lion
-from arrayopt.readers import kernel
+from arrayopt.readers.kernel import engine as kernel
 from tests.common.rules import arrays, same_bits
 from tests.readers.kernel_shim import GXX, REASON, Host, compiled
 

@@ -17,12 +17,12 @@ from arrayopt.core.tape import BOOLEAN, ELEMENTWISE, Op, Tape, Value
 from arrayopt.core.tracing import trace
 from arrayopt.core.trees import Leaf
 from arrayopt.firstorder import LAMB, RULES, SGD, Adam, AdamW, Lion, Momentum, Tiger
-from arrayopt.readers import kernel
-from arrayopt.readers.kernel import Engine
-from arrayopt.readers.kernel_batch import Batch, Member
-from arrayopt.readers.kernel_parts import cut
-from arrayopt.readers.kernel_program import Program
-from arrayopt.readers.kernel_source import CHUNK
+from arrayopt.readers.kernel import engine as kernel
+from arrayopt.readers.kernel.batch import Batch, Member
+from arrayopt.readers.kernel.engine import Engine
+from arrayopt.readers.kernel.parts import cut
+from arrayopt.readers.kernel.program import Program
+from arrayopt.readers.kernel.source import CHUNK
 from tests.common.rules import accepts, arrays, for_dtype, same_bits
 from tests.readers.kernel_shim import GXX, REASON, Host, compiled
 from validation.kernels.cases import SHAPES, STEPS, each_value
@@ -347,5 +347,5 @@ def test_cupy_without_a_device_says_so():
 
 
 def test_importing_the_reader_does_not_import_cupy():
-    code = "import sys, arrayopt.readers.kernel; assert 'cupy' not in sys.modules"
+    code = "import sys, arrayopt.readers.kernel.engine; assert 'cupy' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

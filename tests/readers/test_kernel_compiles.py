@@ -5,7 +5,7 @@ import functools
 import pytest
 
 from arrayopt.firstorder import RULES, Adam, AdamW
-from arrayopt.readers.kernel_source import KINDS, OPTIONS
+from arrayopt.readers.kernel.source import KINDS, OPTIONS
 from tests.common.rules import exaggerated
 from validation.kernels.cases import each_value, sources
 from validation.kernels.compiling import ARCHITECTURES, CannotCompile, compiled, compiled_as_cupy_does, missing, nvrtc

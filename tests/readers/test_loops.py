@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from arrayopt.firstorder import RULES
-from arrayopt.readers import loops
+from arrayopt.readers.blocks import loops
 from tests.common.rules import every_dialect
 from tests.readers.common import assert_in_place_is_pure
 

@@ -5,7 +5,7 @@ import pytest
 from arrayopt import LAMB, Adafactor, Adam, InverseSqrt, RAdam, Shampoo, Tiger
 from arrayopt.core.trees import Leaf
 from arrayopt.firstorder import RULES
-from arrayopt.readers.numbers import Expression, Numbers, Refused, compiled, setting
+from arrayopt.readers.blocks.numbers import Expression, Numbers, Refused, compiled, setting
 from tests.common.rules import accepts, every_dialect
 
 LEAF = Leaf("w", (4, 3), "float32")

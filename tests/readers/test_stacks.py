@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from arrayopt import LAMB, Muon, flatten_leaves, inplace
-from arrayopt.readers import stacks
+from arrayopt.readers.blocks import stacks
 from tests.common.rules import arrays, same_bits
 
 

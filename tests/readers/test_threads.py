@@ -6,8 +6,8 @@ import warnings
 import numpy as np
 import pytest
 
-from arrayopt.readers import threads
-from arrayopt.readers.threads import TRIALS, Trial
+from arrayopt.readers.blocks import threads
+from arrayopt.readers.blocks.threads import TRIALS, Trial
 
 
 def settle(most, seconds):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from arrayopt.core.rule import Rule
 from arrayopt.firstorder import RULES
-from arrayopt.readers.kernel_source import KINDS
+from arrayopt.readers.kernel.source import KINDS
 from tests.common.rules import every_dialect
 from validation.kernels import compiling
 from validation.kernels.cases import sources

@@ -10,9 +10,9 @@ import numpy as np
 from arrayopt.core.rule import Rule
 from arrayopt.core.state import State
 from arrayopt.core.trees import Leaf
-from arrayopt.readers.kernel import Engine
-from arrayopt.readers.kernel_parts import Whole
-from arrayopt.readers.kernel_source import CHUNK
+from arrayopt.readers.kernel.engine import Engine
+from arrayopt.readers.kernel.parts import Whole
+from arrayopt.readers.kernel.source import CHUNK
 from arrayopt.readers.rounding import Rounding
 from tests.common.rules import accepts, arrays
 from validation.kernels.cases import SHAPES, STEPS, programs

@@ -7,9 +7,9 @@ from arrayopt.core.rule import Rule
 from arrayopt.core.tracing import trace
 from arrayopt.core.trees import Leaf
 from arrayopt.errors import OptionError
-from arrayopt.readers.kernel_parts import cut
-from arrayopt.readers.kernel_program import Program
-from arrayopt.readers.kernel_source import Source
+from arrayopt.readers.kernel.parts import cut
+from arrayopt.readers.kernel.program import Program
+from arrayopt.readers.kernel.source import Source
 from tests.common.rules import accepts, exaggerated
 
 SHAPES = {"w": (4, 3), "layer/bias": (6,), "embedding/e": (3, 5), "gamma": (7,), "conv": (2, 3, 2), "scalar": ()}

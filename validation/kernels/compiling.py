@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from arrayopt.readers.kernel_source import OPTIONS, Elementwise, Text
+from arrayopt.readers.kernel.source import OPTIONS, Elementwise, Text
 
 ARCHITECTURES = ("sm_80", "sm_90")
 

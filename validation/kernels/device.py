@@ -16,7 +16,7 @@ import numpy as np
 
 from arrayopt.errors import BackendError
 from arrayopt.firstorder import RULES
-from arrayopt.readers.kernel import Engine
+from arrayopt.readers.kernel.engine import Engine
 from tests.common.rules import for_dtype
 from validation.kernels.agreement import Agreement, agreement
 from validation.kernels.cases import each_value

@@ -9,7 +9,7 @@ from typing import Any
 
 from arrayopt import AdamW
 from arrayopt.core.rule import Rule
-from arrayopt.readers.kernel import Engine
+from arrayopt.readers.kernel.engine import Engine
 
 ROUNDS = 15
 CALLS = 20

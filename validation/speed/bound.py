@@ -8,7 +8,7 @@ import numpy as np
 
 from arrayopt.core.rule import Rule
 from arrayopt.core.trees import Leaf
-from arrayopt.readers import threads
+from arrayopt.readers.blocks import threads
 from arrayopt.readers.cost import cost
 
 

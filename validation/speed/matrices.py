@@ -9,7 +9,7 @@ import numpy as np
 from arrayopt.core import random
 from arrayopt.core.orthogonal import msign, named, take
 from arrayopt.core.orthogonal.buffered import buffered
-from arrayopt.readers import threads
+from arrayopt.readers.blocks import threads
 from validation.speed.rounds import Run
 
 STEPS, EPS = 5, 1e-7

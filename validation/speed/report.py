@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from arrayopt.readers import threads
+from arrayopt.readers.blocks import threads
 from validation.speed.cells import COLUMNS, RULES, SIZES, Cell
 from validation.speed.memory import Memory
 from validation.speed.rounds import Samples

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from arrayopt.backend import Array
 from arrayopt.errors import LeafError
-from arrayopt.readers.kernel_device import Device
+from arrayopt.readers.kernel.device import Device
 
 
 class Ranges:

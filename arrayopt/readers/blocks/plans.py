@@ -8,10 +8,10 @@ import numpy as np
 
 from arrayopt.core.rule import Rule
 from arrayopt.core.trees import Leaf
-from arrayopt.readers import program as programs
-from arrayopt.readers.numbers import Expression, Numbers, compiled, setting
-from arrayopt.readers.program import Program
-from arrayopt.readers.registers import Run, allocate
+from arrayopt.readers.blocks import program as programs
+from arrayopt.readers.blocks.numbers import Expression, Numbers, compiled, setting
+from arrayopt.readers.blocks.program import Program
+from arrayopt.readers.blocks.registers import Run, allocate
 
 
 class Regroup(Exception):

@@ -15,7 +15,7 @@ from arrayopt.core.rule import Rule
 from arrayopt.core.tape import BOOLEAN, ELEMENTWISE, Op, Tape, Value, host_value
 from arrayopt.core.tracing import trace
 from arrayopt.core.trees import Leaf
-from arrayopt.readers.numbers import Expression, is_number
+from arrayopt.readers.blocks.numbers import Expression, is_number
 
 UFUNCS = {name: getattr(np, {"abs": "absolute", "divide": "true_divide"}.get(name, name)) for name in ELEMENTWISE}
 VIEWS = ("reshape", "matrix_transpose")

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from arrayopt.readers.program import UFUNCS
-from arrayopt.readers.registers import Instruction, Run
+from arrayopt.readers.blocks.program import UFUNCS
+from arrayopt.readers.blocks.registers import Instruction, Run
 
 Block = Callable[..., None]
 

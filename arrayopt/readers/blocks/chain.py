@@ -13,10 +13,10 @@ from array_api_compat import numpy as xp
 
 from arrayopt.core.tape import Op, Value
 from arrayopt.readers.blocked import Bank, pieces, zero_dimensional
-from arrayopt.readers.program import UFUNCS, VIEWS, Program, in_run, last_uses
-from arrayopt.readers.registers import Run, allocate
-from arrayopt.readers.source import block_function
-from arrayopt.readers.workspaces import workspace
+from arrayopt.readers.blocks.program import UFUNCS, VIEWS, Program, in_run, last_uses
+from arrayopt.readers.blocks.registers import Run, allocate
+from arrayopt.readers.blocks.source import block_function
+from arrayopt.readers.blocks.workspaces import workspace
 
 ALIGNED = 64
 

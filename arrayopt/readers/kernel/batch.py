@@ -8,10 +8,10 @@ import numpy as np
 from arrayopt.backend import Array
 from arrayopt.core.tape import Value
 from arrayopt.core.trees import Leaf
-from arrayopt.readers.kernel_device import Device
-from arrayopt.readers.kernel_parts import Place, Run, Whole
-from arrayopt.readers.kernel_program import Program
-from arrayopt.readers.kernel_source import CHUNK, MADE, Source, Text
+from arrayopt.readers.kernel.device import Device
+from arrayopt.readers.kernel.parts import Place, Run, Whole
+from arrayopt.readers.kernel.program import Program
+from arrayopt.readers.kernel.source import CHUNK, MADE, Source, Text
 
 
 class Member:

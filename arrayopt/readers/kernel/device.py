@@ -8,7 +8,7 @@ import numpy as np
 
 from arrayopt.backend import Array, Namespace
 from arrayopt.errors import BackendError
-from arrayopt.readers.kernel_source import OPTIONS, THREADS, Elementwise, Text
+from arrayopt.readers.kernel.source import OPTIONS, THREADS, Elementwise, Text
 
 
 class Device(Protocol):

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from arrayopt.core.tape import Op
-from arrayopt.readers import program as programs
 from arrayopt.readers.blocked import Bank
-from arrayopt.readers.chain import Chain
-from arrayopt.readers.layout import joined
-from arrayopt.readers.plans import Bound, Plan
-from arrayopt.readers.program import UFUNCS, Program
-from arrayopt.readers.workspaces import workspace
+from arrayopt.readers.blocks import program as programs
+from arrayopt.readers.blocks.chain import Chain
+from arrayopt.readers.blocks.layout import joined
+from arrayopt.readers.blocks.plans import Bound, Plan
+from arrayopt.readers.blocks.program import UFUNCS, Program
+from arrayopt.readers.blocks.workspaces import workspace
 
 
 def stackable(plan: Plan, leaf: Bound) -> bool:

@@ -13,13 +13,13 @@ from array_api_compat import numpy as xp
 from arrayopt.backend import Array
 from arrayopt.core import trees
 from arrayopt.core.optimizer import PerLeaf
-from arrayopt.readers import threads
 from arrayopt.readers.blocked import Bank
-from arrayopt.readers.chain import Chain
-from arrayopt.readers.layout import check_apart, check_writeable, root
-from arrayopt.readers.numbers import Numbers
-from arrayopt.readers.plans import Bound, Group, Plan, Regroup
-from arrayopt.readers.stacks import Stack, stackable
+from arrayopt.readers.blocks import threads
+from arrayopt.readers.blocks.chain import Chain
+from arrayopt.readers.blocks.layout import check_apart, check_writeable, root
+from arrayopt.readers.blocks.numbers import Numbers
+from arrayopt.readers.blocks.plans import Bound, Group, Plan, Regroup
+from arrayopt.readers.blocks.stacks import Stack, stackable
 
 
 class Prepared:

@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from arrayopt.core.tape import BOOLEAN, ELEMENTWISE, Value
-from arrayopt.readers.kernel_parts import Place, Run
+from arrayopt.readers.kernel.parts import Place, Run
 
 OPTIONS = ("--fmad=false",)
 CHUNK = 1 << 14

@@ -18,11 +18,11 @@ from arrayopt.core.rule import Rule
 from arrayopt.core.tracing import trace
 from arrayopt.core.trees import Leaf, describe, label
 from arrayopt.errors import LeafError
-from arrayopt.readers.kernel_batch import Batch, Member
-from arrayopt.readers.kernel_device import CuPy, Device
-from arrayopt.readers.kernel_memory import Ranges
-from arrayopt.readers.kernel_parts import cut
-from arrayopt.readers.kernel_program import Program
+from arrayopt.readers.kernel.batch import Batch, Member
+from arrayopt.readers.kernel.device import CuPy, Device
+from arrayopt.readers.kernel.memory import Ranges
+from arrayopt.readers.kernel.parts import cut
+from arrayopt.readers.kernel.program import Program
 
 ALONE = 1 << 20
 """Elements from which a leaf with intermediate arrays is stepped alone, so that one leaf's exist at a time."""

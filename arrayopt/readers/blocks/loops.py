@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from arrayopt.readers.registers import Instruction, Run
+from arrayopt.readers.blocks.registers import Instruction, Run
 
 OPERATIONS = {
     "add": "{0} + {1}",

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from arrayopt.core.tape import Value, host_value
-from arrayopt.readers.kernel_parts import Parts, Run, Whole
-from arrayopt.readers.kernel_source import Source, source
+from arrayopt.readers.kernel.parts import Parts, Run, Whole
+from arrayopt.readers.kernel.source import Source, source
 
 
 class Program:
