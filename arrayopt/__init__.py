@@ -30,13 +30,15 @@ if TYPE_CHECKING:
     from arrayopt.core.schedules import WarmupDecay as WarmupDecay
     from arrayopt.core.state import State as State
     from arrayopt.firstorder import *  # noqa: F403 (its __all__ is the one list of rules and wrappers)
-    from arrayopt.readers.blocked import inplace as inplace
+    from arrayopt.readers.blocks.layout import flatten_leaves as flatten_leaves
+    from arrayopt.readers.inplace import inplace as inplace
 
 _SCHEDULES = ("Constant", "InverseSqrt", "InverseTime", "PiecewiseLinear", "WarmupDecay")
 _HOMES = {
     "Rule": "arrayopt.core.rule",
     "State": "arrayopt.core.state",
-    "inplace": "arrayopt.readers.blocked",
+    "flatten_leaves": "arrayopt.readers.blocks.layout",
+    "inplace": "arrayopt.readers.inplace",
     **dict.fromkeys(_SCHEDULES, "arrayopt.core.schedules"),
 }
 _MODULES = ("conformance", "core", "firstorder", "readers")

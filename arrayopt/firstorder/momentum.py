@@ -33,7 +33,7 @@ class VelocityStep(Rule):
 
     def scalars(self, h: SimpleNamespace, t: int, leaf: Leaf) -> Mapping[str, Any]:
         """Return the dampening tau: a running mean has tau = momentum, an undamped first step tau = 0."""
-        if t == 1 and self.first == "gradient":
+        if self.first == "gradient" and t == 1:
             return {"tau": 0.0}
         return {"tau": h.momentum if self.form in self.averaging else h.dampening}
 

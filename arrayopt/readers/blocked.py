@@ -1,231 +1,248 @@
-"""The blocked reader: the tape replayed in place on cache-sized blocks, bit for bit what the pure rule gives.
+"""The engine "numpy": runs replayed as ``ufunc(a, b, out)`` on cache-sized blocks.
 
-A tape is cut at its reductions and matrix products. Between the cuts stand runs of elementwise
-operations, which are replayed as ``ufunc(a, b, out)`` block by block in a few scratch registers.
-What is cut out is done on whole arrays, since a reduction's rounding depends on how it is split.
+Large leaves are cut into blocks, small ones are packed into one: gathered into a buffer of the cache's size, stepped
+together and scattered back, unless they lie one after the other already.
 """
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import repeat
+from operator import setitem
 from typing import Any
 
 import numpy as np
 
-from arrayopt.backend import Array, Namespace
-from arrayopt.core import trees
 from arrayopt.core.optimizer import PerLeaf
-from arrayopt.core.rule import Rule
-from arrayopt.core.state import State
-from arrayopt.core.tape import ELEMENTWISE, Op, Tape, Value, host_value
-from arrayopt.core.tracing import trace
-from arrayopt.core.trees import Leaf, Tree, label
-from arrayopt.errors import LeafError
+from arrayopt.readers.blocks.layout import joined
+from arrayopt.readers.blocks.registers import Run
+from arrayopt.readers.blocks.source import Block, block_function
 
-BLOCK = 1 << 16  # elements: 256 KiB per float32 register, so that a few of them stay in the second-level cache
-
-UFUNCS = {name: getattr(np, {"abs": "absolute", "divide": "true_divide"}.get(name, name)) for name in ELEMENTWISE}
-
-
-def inplace(rule: PerLeaf, block: int = BLOCK) -> "Blocked":
-    """Return a stepper for `rule` that writes NumPy parameters and state in place.
-
-    Parameters
-    ----------
-    rule : Rule
-        The rule to replay.
-    block : int
-        Elements per block, at least 1.
-
-    Returns
-    -------
-    Blocked
-        With `init` and `update`, which have the signatures of the rule's own.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from arrayopt import Lion
-    >>> stepper, params = inplace(Lion(lr=0.1)), np.array([1.0, 2.0])
-    >>> state = stepper.init(params)
-    >>> _ = stepper.update(np.array([3.0, -4.0]), state, params)
-    >>> params
-    array([0.9, 2.1])
-    """
-    return Blocked(rule, block)
+_SET: Any = setitem
+ONE_THREAD = 256 << 10
+"""Bytes of a block: a few registers of it stay in a second-level cache of 1 MiB."""
+MANY_THREADS = 512 << 10
+"""Fewer, longer calls lose less time to the interpreter lock."""
 
 
-@dataclass(frozen=True)
-class Blocked:
-    """A rule bound to the blocked reader; see `inplace`."""
+class Bank:
+    """The scratch memory of one thread, made once and used by every job in turn."""
 
-    rule: PerLeaf
-    block: int = BLOCK
-    _programs: dict[Any, "Program"] = field(default_factory=dict, compare=False, repr=False)
+    def __init__(self, block: int) -> None:
+        self.block = block
+        self._held: dict[Any, np.ndarray] = {}
+        self._workspaces: dict[Any, Any] = {}
+        self._bytes = np.empty(0, np.uint8)
 
-    def init(self, params: Tree) -> State:
-        """Return the state before the first step."""
-        return self.rule.init(params)
+    def array(self, name: str, dtype: Any, size: int | None = None) -> np.ndarray:
+        """Return the scratch array of a name and dtype, of a block unless `size` is given."""
+        size = self.block if size is None else size
+        held = self._held.get((name, dtype))
+        if held is None or held.size < size:
+            held = self._held[name, dtype] = np.empty(size, dtype)
+        return held[:size]
 
-    def update(self, grads: Tree, state: State, params: Tree) -> tuple[Tree, State]:
-        """Take one step in place; return the same parameters, and the state that holds the same slots."""
-        leaves, _, gradients, xp = self.rule.matched(grads, state, params)
-        for path, p in leaves.items():
-            for what, x in {"params": p, **{f"slot {s!r}": x for s, x in state.at(path).items()}}.items():
-                if not isinstance(x, np.ndarray):
-                    raise LeafError(
-                        f"{what}: {label(path)} is a {type(x).__name__}; the blocked reader writes NumPy arrays only"
-                    )
-                if not x.flags.writeable:
-                    raise LeafError(f"{what}: {label(path)} is read-only; pass a writeable array, or use rule.update")
-        t = state.t + 1
-        for path, p in leaves.items():
-            leaf = trees.describe(path, p)
-            self._step(xp, leaf, self.rule.for_leaf(leaf), t, gradients[path], p, state.at(path))
-        return params, State(t, state.slots)
+    def registers(self, run: Run, dtype: Any, size: int) -> list[np.ndarray]:
+        """Return the registers of a run."""
+        return [self.array(f"r{i}", dtype, size) for i in range(run.registers)] + [
+            self.array(f"b{i}", np.dtype(bool), size) for i in range(run.booleans)
+        ]
 
-    def _step(
-        self, xp: Namespace, leaf: Leaf, rule: Rule, t: int, g: Array, p: Array, slots: Mapping[str, Array]
-    ) -> None:
-        if leaf.dtype == "bfloat16" or not all(x.flags.c_contiguous for x in (g, p, *slots.values())):
-            # NumPy has no bfloat16 arithmetic, and sums strided arrays in another order: the pure rule has the bits
-            after, new = rule.on_leaf(xp, t, leaf, g, p, slots)
-            for name, x in {"p": p, **slots}.items():
-                x[...] = after if name == "p" else new[name]
-            return
-        h = rule.numbers_at(t, leaf)
-        static = tuple((k, v) for k, v in h.items() if not isinstance(v, float))
-        shapes = {s: x.shape for s, x in slots.items()}
-        key = (type(rule), rule.structure(), static, leaf.shape, leaf.dtype, tuple(shapes.items()))
-        if key not in self._programs:
-            self._programs[key] = Program(trace(rule, leaf, h, shapes), self.block)
-        self._programs[key].run(xp, h, {"g": g, "p": p, **slots})
+    def workspace(self, key: Any, make: Callable[[], Any]) -> Any:
+        """Return the workspace of a helper, which all leaves of one shape share."""
+        if key not in self._workspaces:
+            self._workspaces[key] = make()
+        return self._workspaces[key]
+
+    def reserve(self, size: int) -> None:
+        """Make room for temporaries of `size` bytes."""
+        if self._bytes.size < size:
+            self._bytes = np.empty(size, np.uint8)
+
+    def view(self, start: int, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+        """Return a temporary array in the reserved room."""
+        nbytes = math.prod(shape) * np.dtype(dtype).itemsize
+        made: np.ndarray = self._bytes[start : start + nbytes].view(dtype).reshape(shape)
+        return made
 
 
-class Program:
-    """A tape cut into runs of elementwise operations on the leaf's shape, and operations on whole arrays."""
+class Packed:
+    """One run on leaves that fit into one block together."""
 
-    def __init__(self, tape: Tape, block: int) -> None:
-        self.tape, self.block = tape, block
-        self.host = [op for op in tape.ops if op.on_host]
-        self.parts: list[list[Op]] = []  # a run of elementwise operations, or one whole operation alone
-        running = False
-        for op in tape.ops:
-            if op.on_host:
-                continue
-            if not (elementwise := self._blocks(op)) or not running:
-                self.parts.append([])
-            self.parts[-1].append(op)
-            running = elementwise
-        last = {a.index: i for i, part in enumerate(self.parts) for op in part for a in op.args if isinstance(a, Value)}
-        last |= {v.index: len(self.parts) for v in tape.outputs.values() if v in tape.arrays.values()}
-        self.last_use = last
-        self.slot_of = {v.index: name for name, v in tape.outputs.items()}
-
-    def _blocks(self, op: Op) -> bool:
-        return op.helper is None and op.name in UFUNCS and op.out.shape == self.tape.leaf.shape
-
-    def run(self, xp: Namespace, h: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
-        """Replay the tape on one leaf, writing `p` and the slots in place."""
-        env: dict[int, Any] = {v.index: h[name] for name, v in self.tape.numbers.items()}
-        env |= {v.index: arrays[name] for name, v in self.tape.arrays.items()}
-        for op in self.host:
-            env[op.out.index] = host_value(op.name, *(_get(env, a) for a in op.args))
-        for i, part in enumerate(self.parts):
-            if self._blocks(part[0]):
-                self._run(i, part, env, arrays)
+    def __init__(self, run: Run, block: Block, leaves: Sequence[Any], bank: Bank) -> None:
+        self._block, self._indices = block, [x.index for x in leaves]
+        size, dtype = sum(x.leaf.size for x in leaves), leaves[0].dtype
+        self._gather: list[tuple[list[np.ndarray], np.ndarray]] = []
+        self._scatter: list[tuple[list[np.ndarray], list[np.ndarray]]] = []
+        self._args: list[Any] = []
+        self._buffer, self._g = bank.array("x_g", dtype, size), None
+        for place in run.inputs:
+            name = place[2:]
+            if name == "g":
+                self._g, view = len(self._args), None
             else:
-                env[part[0].out.index] = _whole(xp, part[0], env)
-        late = {name: env[v.index] for name, v in self.tape.outputs.items() if env[v.index] is not arrays[name]}
-        aliased = [id(x) for x in arrays.values()]
-        late = {name: x.copy() if id(x) in aliased else x for name, x in late.items()}
-        for name, x in late.items():
-            arrays[name][...] = x
+                arrays = [x.arrays[name] for x in leaves]
+                view = joined(arrays)
+                if view is None:
+                    view = bank.array(place, dtype, size)
+                    self._gather.append((arrays, view))
+                    if place in run.written:
+                        self._scatter.append((arrays, _parts(view, arrays)))
+            self._args.append(view)
+        self._args += bank.registers(run, dtype, size)
+        self._gathers = self._gather
 
-    def _run(self, i: int, part: list[Op], env: dict[int, Any], arrays: Mapping[str, Array]) -> None:
-        """Replay one run; what outlives it goes to whole arrays, a slot's own where its old value is dead."""
-        kept: dict[int, Array] = {}
-        for op in part:
-            k, slot = op.out.index, self.slot_of.get(op.out.index)
-            if slot is not None and self.last_use.get(self.tape.arrays[slot].index, -1) <= i:
-                kept[k] = arrays[slot]
-            elif slot is not None or self.last_use.get(k, -1) > i:
-                kept[k] = np.empty(self.tape.leaf.shape, bool if op.out.boolean else arrays["p"].dtype)
-        made = {op.out.index for op in part}
-        read = {a.index: env[a.index] for op in part for a in op.args if isinstance(a, Value) and a.index not in made}
-        plan, registers = _schedule(part, made, kept)
-        scratch: list[Array] = []
-        for inside, outside in _block_views(self.tape.leaf.shape, self.block, read, kept):
-            like = next(iter(outside.values()))
-            scratch = scratch or [np.empty(like.shape, bool if b else arrays["p"].dtype) for b in registers]
-            for op, register in plan:
-                out = inside[op.out.index] = scratch[register][: len(like)]
-                _ufunc(op, [_get(inside, a) for a in op.args], out)
-            for k, x in outside.items():
-                x[...] = inside[k]
-        env |= kept
+    def take(self, grads: Sequence[np.ndarray]) -> None:
+        """Step along these gradients, in the order of the leaves of the tree."""
+        if self._g is None:
+            return
+        arrays = [grads[i] for i in self._indices]
+        view = joined(arrays) if arrays[0].flags.c_contiguous else None
+        self._args[self._g] = self._buffer if view is None else view
+        self._gathers = self._gather if view is not None else [*self._gather, (arrays, self._buffer)]
+
+    def __call__(self) -> None:
+        """Gather, step, scatter."""
+        for arrays, buffer in self._gathers:
+            np.concatenate(arrays, None, buffer)
+        self._block(*self._args)
+        for arrays, parts in self._scatter:
+            deque(map(_SET, arrays, repeat(...), parts), 0)
 
 
-def _schedule(part: list[Op], made: set[int], kept: Mapping[int, Array]) -> tuple[list[tuple[Op, int]], list[bool]]:
-    """Give every operation a scratch register, free again once its result is dead; return also which are boolean."""
-    last = {a.index: n for n, op in enumerate(part) for a in op.args if isinstance(a, Value) and a.index in made}
-    last |= dict.fromkeys(kept, len(part))
-    free: dict[bool, list[int]] = {False: [], True: []}
-    held: dict[int, tuple[bool, int]] = {}
-    plan: list[tuple[Op, int]] = []
-    registers: list[bool] = []
-    for n, op in enumerate(part):
-        kind = op.out.boolean
-        if not free[kind]:
-            free[kind].append(len(registers))
-            registers.append(kind)
-        held[op.out.index] = kind, free[kind].pop()
-        plan.append((op, held[op.out.index][1]))
-        for k in [k for k in held if last.get(k, n) <= n]:
-            kind, register = held.pop(k)
-            free[kind].append(register)
-    return plan, registers
+def _parts(buffer: np.ndarray, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+    ends = np.cumsum([x.size for x in arrays])
+    return [buffer[end - x.size : end].reshape(x.shape) for x, end in zip(arrays, ends, strict=True)]
 
 
-def _block_views(
-    shape: tuple[int, ...], block: int, read: Mapping[int, Any], kept: Mapping[int, Array]
-) -> Iterator[tuple[dict[int, Any], dict[int, Array]]]:
-    """Cut the operands of a run into blocks: of elements where all are full or single numbers, else of leading rows."""
-    full = {k: x for k, x in read.items() if getattr(x, "shape", None) == shape}
-    rest = {k: x for k, x in read.items() if k not in full}
-    if all(np.ndim(x) == 0 for x in rest.values()):
-        full, kept, rows = (
-            {k: x.reshape(-1) for k, x in full.items()},
-            {k: x.reshape(-1) for k, x in kept.items()},
-            block,
-        )
-        length = math.prod(shape)
-    else:
-        length, rows = shape[0], max(1, block // max(1, math.prod(shape[1:])))
-        full |= {k: x for k, x in rest.items() if np.ndim(x) == len(shape) and x.shape[0] == length}
-        rest = {k: x for k, x in rest.items() if k not in full}
-    for start in range(0, length, rows):
-        cut = slice(start, start + rows)
-        yield {k: x[cut] for k, x in full.items()} | rest, {k: x[cut] for k, x in kept.items()}
+class Spanned:
+    """One run on the elements from `start` to `stop` of a contiguous leaf."""
+
+    def __init__(self, run: Run, block: Block, leaf: Any, bank: Bank, start: int, stop: int) -> None:
+        self._block, self._index, self._bank = block, leaf.index, bank
+        self._start, self._stop, self._size = start, stop, min(bank.block, stop - start)
+        self._registers = bank.registers(run, leaf.dtype, self._size)
+        self._arrays = [None if p == "x_g" else leaf.arrays[p[2:]].reshape(-1) for p in run.inputs]
+        self._g = run.inputs.index("x_g") if "x_g" in run.inputs else None
+        self._run, self._leaf = run, leaf
+        self._other: Pieces | None = None
+
+    def take(self, grads: Sequence[np.ndarray]) -> None:
+        """Step along these gradients."""
+        self._other = None
+        if self._g is None:
+            return
+        g = grads[self._index]
+        if g.flags.c_contiguous:
+            self._arrays[self._g] = g.reshape(-1)
+        else:
+            self._other = Pieces(self._run, self._block, self._leaf, self._bank, self._start, self._stop)
+            self._other.take(grads)
+
+    def __call__(self) -> None:
+        """Step block by block."""
+        if self._other is not None:
+            self._other()
+            return
+        replay(self._block, self._arrays, self._registers, self._start, self._stop, self._size)
 
 
-def _ufunc(op: Op, args: list[Any], out: Array) -> None:
-    if op.name == "where":  # np.where has no `out`
-        condition, x, y = args
-        np.copyto(out, y)
-        np.copyto(out, x, where=condition)
-    else:
-        UFUNCS[op.name](*args, out=out)
+def replay(
+    block: Block, arrays: Sequence[Any], registers: Sequence[np.ndarray], start: int, stop: int, size: int
+) -> None:
+    """Call a block function on blocks of `size` elements of flat arrays."""
+    for i in range(start, stop, size):
+        j = i + size
+        if j <= stop:
+            block(*[x[i:j] for x in arrays], *registers)
+        else:
+            block(*[x[i:stop] for x in arrays], *[r[: stop - i] for r in registers])
 
 
-def _whole(xp: Namespace, op: Op, env: Mapping[int, Any]) -> Any:
-    args = [_get(env, a) for a in op.args]
-    if op.helper is not None:
-        return op.helper(xp, *args, **dict(op.attrs))
-    if op.name in UFUNCS and op.name != "where":
-        return UFUNCS[op.name](*args)
-    return getattr(xp, op.name)(*args, **dict(op.attrs))
+class Pieces:
+    """One run on a leaf whose arrays lie in memory in different ways; `start` and `stop` bound the first elements.
+
+    A piece is counted to the span in which its first element lies.
+    """
+
+    def __init__(self, run: Run, block: Block, leaf: Any, bank: Bank, start: int, stop: int) -> None:
+        self._run, self._block, self._leaf, self._bank = run, block, leaf, bank
+        self._start, self._stop = start, stop
+        self._arrays = [None if p == "x_g" else leaf.arrays[p[2:]] for p in run.inputs]
+
+    def take(self, grads: Sequence[np.ndarray]) -> None:
+        """Step along these gradients."""
+        if "x_g" in self._run.inputs:
+            self._arrays[self._run.inputs.index("x_g")] = grads[self._leaf.index]
+
+    def __call__(self) -> None:
+        """Step piece by piece."""
+        for where, shape, first in pieces(self._leaf.leaf.shape, self._bank.block):
+            if self._start <= first < self._stop:
+                registers = self._bank.registers(self._run, self._leaf.dtype, math.prod(shape))
+                self._block(*[x[where] for x in self._arrays], *[r.reshape(shape) for r in registers])  # type: ignore[index]
 
 
-def _get(env: Mapping[int, Any], operand: Any) -> Any:
-    return env[operand.index] if isinstance(operand, Value) else operand
+def pieces(shape: tuple[int, ...], block: int) -> Iterator[tuple[Any, tuple[int, ...], int]]:
+    """Cut an array into boxes of at most `block` elements: an index, the shape and the first element of each."""
+    if not shape:
+        yield (...,), (), 0
+        return
+    axis = 0
+    while axis < len(shape) - 1 and math.prod(shape[axis + 1 :]) > block:
+        axis += 1
+    inner = math.prod(shape[axis + 1 :])
+    rows = max(1, block // max(1, inner))
+    for n, outer in enumerate(np.ndindex(*shape[:axis])):
+        for i in range(0, shape[axis], rows):
+            j = min(i + rows, shape[axis])
+            yield (*outer, slice(i, j)), (j - i, *shape[axis + 1 :]), (n * shape[axis] + i) * inner
+
+
+class Engine:
+    """Replays with NumPy's ufuncs."""
+
+    def __init__(self, block: int | None = None) -> None:
+        self._given = block
+
+    def prepare(
+        self, rule: PerLeaf, leaves: Mapping[str, Any], slots: Mapping[str, Mapping[str, Any]], threads: int | None
+    ) -> Callable[[int, Sequence[Any]], None]:
+        """Bind a rule to arrays; see `arrayopt.readers.inplace`."""
+        from arrayopt.readers.blocks.groups import Prepared
+
+        return Prepared(self, rule, leaves, slots, threads)
+
+    def block(self, itemsize: int, threads: int) -> int:
+        """Return how many elements a block has."""
+        return self._given or max(1, (ONE_THREAD if threads == 1 else MANY_THREADS) // itemsize)
+
+    def jobs(
+        self, run: Run, scalars: np.ndarray, units: Sequence[tuple[Sequence[Any], int, int]], bank: Bank
+    ) -> list[Any]:
+        """Return jobs for units of an elementwise program: leaves to pack, or one leaf from `start` to `stop`."""
+        block = block_function(run, zero_dimensional(scalars))
+        made: list[Any] = []
+        for leaves, start, stop in units:
+            if len(leaves) > 1 or (leaves[0].contiguous and stop - start == leaves[0].leaf.size <= bank.block):
+                made.append(Packed(run, block, leaves, bank))
+            else:
+                kind = Spanned if leaves[0].contiguous else Pieces
+                made.append(kind(run, block, leaves[0], bank, start, stop))
+        return made
+
+    def replayer(self, run: Run, scalars: np.ndarray, bank: Bank) -> Callable[[Sequence[np.ndarray]], None]:
+        """Return what replays a run on whole contiguous arrays of one shape, in the order of ``run.inputs``."""
+        block = block_function(run, zero_dimensional(scalars))
+
+        def whole(arrays: Sequence[np.ndarray]) -> None:
+            flat = [x.reshape(-1) for x in arrays]
+            size = min(bank.block, flat[0].size)
+            replay(block, flat, bank.registers(run, scalars.dtype, size), 0, flat[0].size, size)
+
+        return whole
+
+
+def zero_dimensional(scalars: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return every element of a vector as a 0-d array that shares its memory."""
+    return tuple(scalars[i : i + 1].reshape(()) for i in range(len(scalars)))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from arrayopt.core import random
 from arrayopt.errors import OptionError
@@ -92,3 +93,58 @@ def test_a_key_out_of_range_is_refused_by_name(key):
     name = ("seed", "step", "stream")[[not 0 <= k < 2**64 for k in key].index(True)]
     with pytest.raises(OptionError, match=f"{name}: expected an integer in"):
         random.normal(*key, (2,))
+
+
+def filled(n, *key, dtype=np.float32, **how):
+    out = np.full(n, np.nan, dtype)
+    random.fill_normal(out, *key, **how)
+    return out
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_filled_numbers_are_normal_and_independent(dtype):
+    x = filled(300_003, 0, 7, 1, dtype=dtype)
+    assert x.dtype == dtype
+    assert stats.kstest(x, "norm").pvalue > 1e-3
+    assert stats.kstest(np.diff(x.reshape(-1, 3)[:, :2]).ravel() / math.sqrt(2), "norm").pvalue > 1e-3
+    for lag in (
+        1,
+        2,
+        random.NORMAL_BLOCK // 2,
+        random.NORMAL_BLOCK,
+    ):  # the two numbers of a pair are half a block apart
+        for f in (lambda y: y, np.square, np.abs):
+            assert abs(np.corrcoef(f(x[:-lag]), f(x[lag:]))[0, 1]) < 5 / np.sqrt(x.size - lag)
+    assert 4 < np.abs(x).max() < 5.8
+
+
+def test_filled_numbers_do_not_depend_on_who_fills_which_block():
+    n = 2 * random.NORMAL_BLOCK + 11
+    whole, parts = filled(n, 1, 2, 3), np.full(n, np.nan, np.float32)
+    for blocks in (range(2, 3), range(0, 2)):
+        random.fill_normal(parts, 1, 2, 3, blocks)
+    np.testing.assert_array_equal(parts, whole)
+    np.testing.assert_array_equal(filled((3, 5), 1, 2, 3).ravel(), filled(15, 1, 2, 3))
+
+
+def test_filled_numbers_of_other_keys_are_others():
+    keys = [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (2**64 - 1, 0, 0), (1 + 2**33, 3, 4), (1, 2, 3 + 2**34)]
+    drawn = [filled(1000, *key) for key in keys]
+    for i, x in enumerate(drawn):
+        for y in drawn[:i]:
+            assert abs(np.corrcoef(x, y)[0, 1]) < 0.15
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3])
+def test_filling_few_numbers(n):
+    assert np.isfinite(filled(n, 0, 0, 0)).all()
+
+
+def test_what_cannot_be_filled():
+    frozen = np.empty(3)
+    frozen.flags.writeable = False
+    for out in (np.empty(3, np.float16), np.empty(6)[::2], frozen):
+        with pytest.raises(OptionError, match="out: expected a contiguous array"):
+            random.fill_normal(out, 0, 0, 0)
+    with pytest.raises(OptionError, match="step: expected an integer in"):
+        random.fill_normal(np.empty(3), 0, -1, 0)

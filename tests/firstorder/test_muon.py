@@ -14,7 +14,7 @@ from arrayopt.errors import LeafError, OptionError
 from arrayopt.firstorder.muon import Muon
 from arrayopt.firstorder.signum import Signum
 from arrayopt.firstorder.tiger import Tiger
-from arrayopt.readers.blocked import inplace
+from arrayopt.readers.inplace import inplace
 from tests.common.follow import assert_displacements, follow
 from tests.firstorder.hand import literals
 from tests.firstorder.hand import muon as hand
@@ -296,7 +296,7 @@ def test_every_dialect_can_be_traced_and_replayed_in_place(field, value):
         assert set(tape.outputs) == {"p", "m"}
         p0 = rng.normal(size=shape).astype(np.float32)
         gradients = rng.normal(size=(2, *shape)).astype(np.float32)
-        stepper, params = inplace(rule, block=5), p0.copy()
+        stepper, params = inplace(rule, block=5, engine="numpy"), p0.copy()
         state = stepper.init(params)
         for g in gradients:
             params, state = stepper.update(g, state, params)

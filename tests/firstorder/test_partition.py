@@ -79,7 +79,7 @@ def test_all_rules_share_one_step_count():
 def test_in_place_equals_pure_bit_for_bit(block, dtype):
     expected, *gradients = trees_of(dtype)
     params = {k: p.copy() for k, p in expected.items()}
-    kept, stepper = RULE.init(expected), inplace(RULE, block)
+    kept, stepper = RULE.init(expected), inplace(RULE, block=block, engine="numpy")
     state = stepper.init(params)
     for g in gradients:
         expected, kept = RULE.update(g, kept, expected)

@@ -15,7 +15,7 @@ from arrayopt.errors import OptionError
 from arrayopt.firstorder.muon import Muon
 from arrayopt.firstorder.sgd import SGD
 from arrayopt.firstorder.shampoo import Shampoo
-from arrayopt.readers.blocked import inplace
+from arrayopt.readers.inplace import inplace
 from tests.common.follow import assert_displacements, follow
 from tests.firstorder.hand import literals
 from tests.firstorder.hand import muon as data
@@ -184,7 +184,7 @@ def test_every_dialect_can_be_traced_and_replayed_in_place(field, value, momentu
         p0 = rng.normal(size=shape).astype(np.float32)
         gradients = [np.asarray(rng.normal(size=shape), dtype=np.float32) for _ in range(2)]
         p0 = np.asarray(p0, dtype=np.float32)
-        stepper, params = inplace(rule, block=5), p0.copy()
+        stepper, params = inplace(rule, block=5, engine="numpy"), p0.copy()
         state = stepper.init(params)
         for g in gradients:
             params, state = stepper.update(g, state, params)

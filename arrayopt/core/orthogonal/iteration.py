@@ -15,7 +15,12 @@ Norm = Literal["add", "max", "safety", "spectral", "schatten", "aol", "none"]
 
 
 def _frobenius(xp: Namespace, x: Array) -> Array:
-    return xp.sqrt(xp.sum(x * x, axis=(-2, -1), keepdims=True))
+    return root_of_sum(xp, x * x)
+
+
+def root_of_sum(xp: Namespace, squares: Array) -> Array:
+    """Return the Frobenius norm of matrices from the squares of their entries."""
+    return xp.sqrt(xp.sum(squares, axis=(-2, -1), keepdims=True))
 
 
 def _gram(xp: Namespace, x: Array) -> Array:
@@ -37,15 +42,24 @@ def _divisor(xp: Namespace, x: Array, eps: float, norm: Norm) -> Array:
     if norm == "aol":  # one number a row: almost orthogonal layers
         axis = -2 if x.shape[-2] > x.shape[-1] else -1
         return xp.sqrt(xp.maximum(xp.sum(xp.abs(_gram(xp, x)), axis=axis, keepdims=True), eps))
-    n = _frobenius(xp, x)
+    return from_frobenius(xp, _frobenius(xp, x), eps, norm)
+
+
+def from_frobenius(xp: Namespace, n: Array, eps: float, norm: Norm) -> Array:
+    """Return the divisor of the kinds "add", "max" and "safety"."""
     if norm == "max":
         return xp.maximum(n, eps)
     return (1.02 * n if norm == "safety" else n) + eps
 
 
+def positive(xp: Namespace, d: Array) -> Array:
+    """Return a divisor that leaves zero as it is without an eps, too."""
+    return xp.where(d > 0, d, 1.0)
+
+
 def _normalised(xp: Namespace, x: Array, eps: float, norm: Norm) -> Array:
     d = _divisor(xp, x, eps, norm)
-    return x / xp.where(d > 0, d, 1.0)  # zero stays zero without an eps, too
+    return x / positive(xp, d)
 
 
 def _error(
@@ -186,9 +200,9 @@ def newton_schulz(
 
     x = rounded(xp.astype(x, xp.float32, copy=False) if bfloat16 else at_least_single(xp, x))
     d = rounded(_divisor(xp, x, eps, norm))
-    x = rounded(x / xp.where(d > 0, d, 1.0))
+    x = rounded(x / positive(xp, d))
     for a, b, c in polynomials:
         gram = rounded(_gram(xp, x))
-        q = rounded(b * gram + c * (gram @ gram))
+        q = rounded(b * gram + c * (gram @ xp.matrix_transpose(gram)))  # symmetric, and half the work so for a BLAS
         x = rounded(a * x + (x @ q if x.shape[-2] > x.shape[-1] else q @ x))
     return xp.astype(x, own, copy=False)
