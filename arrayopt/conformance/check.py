@@ -14,9 +14,12 @@ from arrayopt.conformance.consistency import CHECKS, Subject, examine
 from arrayopt.conformance.diagnosis.dead import dead_options
 from arrayopt.conformance.diagnosis.diagnose import Diagnosis, diagnose, published
 from arrayopt.conformance.forms import settle
-from arrayopt.conformance.models import Model, as_candidate, covering, rule_in, set_up
+from arrayopt.conformance.models import Model, as_candidate, covering, over, rule_in, set_up
 from arrayopt.conformance.probes import non_finite, probes_for
 from arrayopt.conformance.report import Report, Verdict
+from arrayopt.conformance.slips.catalogue import pins
+from arrayopt.conformance.slips.slip import slipped
+from arrayopt.core import options
 from arrayopt.core.rule import Rule
 from arrayopt.errors import OptionError
 from arrayopt.firstorder import Clip, Muon
@@ -139,7 +142,8 @@ def _explained(candidate: Candidate, reference: Model, match: Model, runs: list[
     notes = (f"{undecided} elements hang on rounding and were left out",) if undecided else ()
     every = [*found.causes, *_beside_the_rule(causes, candidate, match, seed)]
     if not found.causes:
-        every += dead_options(candidate, runs[0], match, reference)
+        dead = dead_options(candidate, runs[0], match, reference)
+        every, match = every + dead, _pinned(match, dead)
     every += _elsewhere(candidate, match, reference, seed)
     if found.scalar_unit != DOUBLE and not any(c.kind == "float32" for c in every):
         text = "the rule is right; its scalars (bias corrections, 1 - beta) are computed in float32"
@@ -151,6 +155,13 @@ def _explained(candidate: Candidate, reference: Model, match: Model, runs: list[
         departures[0] if departures else None, max(c.error for c in compared),
         _said(runs, compared), said, notes, found.margin,
     )  # fmt: skip
+
+
+def _pinned(match: Model, dead: list[Cause]) -> Model:
+    """Return the model that takes no notice of dead options either."""
+    own = options.numbers(type(rule_in(match)))
+    values = {k: x for c in dead for k, x in c.values.items() if k in own}
+    return over(match, slipped(rule_in(match), pins(values))) if values else match
 
 
 def _parted(every: list[Cause]) -> tuple[tuple[Cause, ...], tuple[Cause, ...]]:

@@ -10,7 +10,7 @@ from arrayopt.conformance.compare import compare, follow
 from arrayopt.conformance.consistency import CHECKS, Subject
 from arrayopt.conformance.models import rule_in
 from arrayopt.conformance.mutants.adam import ADAM, adam_counts_from_two, quotient
-from arrayopt.conformance.mutants.layerwise import LAMBS, adafactor, factored, rms
+from arrayopt.conformance.mutants.layerwise import LAMBS, adafactor
 from arrayopt.conformance.mutants.momentum import HEAVY
 from arrayopt.conformance.mutants.mutant import Mutant, by_leaf
 from arrayopt.conformance.probes import probes_for
@@ -84,11 +84,10 @@ def largest_axes(h, s, g, p):
     return u.transpose(np.argsort(order))
 
 
-@by_leaf("dialect", Adafactor(lr=0.5), lr=0.5)
-def rate_as_given(h, s, g, p):
-    """The rate is not bounded by that of the step."""
-    u = g / np.sqrt(factored(s, g**2 + 1e-30, s.t**-0.8))
-    return p - h.lr * max(1e-3, rms(p)) * u / max(1.0, rms(u))
+@by_leaf("slip", SGD(), lr=0.1)
+def slower_at_last(h, s, g, p):
+    """The rate is halved from the ninth step on."""
+    return p - (h.lr if s.t < 9 else 0.5 * h.lr) * g
 
 
 @by_leaf("precision", Adam(beta1=0.5, beta2=0.75), "float32", **ADAM)
@@ -106,7 +105,7 @@ ALONE = {
     "R": rate_inside,
     "T": lazy,
     "M": largest_axes,
-    "D": rate_as_given,
+    "D": slower_at_last,
     "Q": float32_scalars,
     "B": Mutant("clips_at_16", "", "slip", SGD(), ClipsAt16, {"lr": 0.01}),
 }

@@ -28,7 +28,7 @@ def dead_options(candidate: Candidate, first: Ran, match: Model, reference: Mode
             try:  # torch's Adafactor refuses a clip threshold under 1
                 moved = run(candidate, first.probe, reference, {name: 2 * other + hyper[name]})
             except CannotRunError:
-                causes.append(Cause("ignored-option", f"it does not run with {name}={other:g}: {error}", {name: other}))
+                causes.append(Cause("ignored-option", f"it does not run with {name}={other:g}: {error}"))
                 continue
         if all(
             np.array_equal(a[k], b[k], equal_nan=True) for a, b in zip(first.path, moved.path, strict=True) for k in a
