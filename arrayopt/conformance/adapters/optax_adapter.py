@@ -17,7 +17,7 @@ import optax.contrib
 from arrayopt import firstorder as rules
 from arrayopt.conformance.adapters import Peer, Row, exported, listed, named, release
 from arrayopt.conformance.adapters.assembly import Assembly, Way, public
-from arrayopt.conformance.adapters.optax_muon import MATRICES, MUON
+from arrayopt.conformance.adapters.optax_muon_adapter import MATRICES, MUON
 from arrayopt.conformance.adapters.optax_wrappers_adapter import around_adam
 from arrayopt.conformance.adapters.translation import Options
 from arrayopt.conformance.candidate import Arrays, Candidate
