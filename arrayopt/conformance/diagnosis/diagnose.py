@@ -3,6 +3,8 @@
 The dialects of the rule come first, then hidden constants, other rules of the family, slips, a fitted number, clipping,
 any single operation that is missing or its opposite, at last several numbers at once. An explanation counts only if its
 model agrees with the candidate in every probe to the rounding bound.
+
+One file, long as that makes it: each explanation is a few lines, all look at the same case, and their order matters.
 """
 
 import dataclasses

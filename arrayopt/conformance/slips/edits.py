@@ -1,7 +1,7 @@
 """Edits of a tape: ways to compute a rule's operations wrongly, and the replay of a tape on arrays.
 
 A slip such as "the update reads the moment of the step before" is the same mistake in every rule. Made on the tape, it
-is written once.
+is written once. The file is as long as the list of edits, each of a few lines.
 """
 
 import dataclasses
