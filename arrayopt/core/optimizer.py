@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
 from arrayopt.backend import Array, Namespace
 from arrayopt.core import options, trees
+from arrayopt.core.options import Checked
 from arrayopt.core.schedules import at
 from arrayopt.core.state import State, register_with_jax
 from arrayopt.core.trees import Leaf, Tree, label
-from arrayopt.errors import LeafError, OptionError
+from arrayopt.errors import LeafError
 
 if TYPE_CHECKING:
     from arrayopt.core.rule import Rule
@@ -30,28 +30,11 @@ class Slot:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Optimizer(ABC):
+class Optimizer(Checked, ABC):
     """Anything that steps: a rule, a `Partition` of the leaves among rules, or a wrapper around either.
 
     It is plain data: a frozen dataclass whose fields are checked, with all that changes in the `State`.
     """
-
-    def __new__(cls, *args: Any, **given: Any) -> Self:
-        """Name the options when one is unknown, before the dataclass's own terse error."""
-        if args:
-            first = dataclasses.fields(cls)[0].name
-            raise OptionError(f"{cls.__name__}: options are given by name, as in {cls.__name__}({first}=...)")
-        options.check_names(cls, given)
-        return super().__new__(cls)
-
-    def __post_init__(self) -> None:
-        """Check every field."""
-        options.check_values(self)
-
-    def replace(self, **fields: Any) -> Self:
-        """Return the optimizer with some fields changed."""
-        options.check_names(type(self), fields)
-        return dataclasses.replace(self, **fields)
 
     @abstractmethod
     def init(self, params: Tree) -> State:

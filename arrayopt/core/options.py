@@ -9,7 +9,7 @@ import dataclasses
 import functools
 import math
 import typing
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 
@@ -127,3 +127,25 @@ def check_count(owner: str, name: str, value: Any, least: int = 1) -> None:
     """Raise OptionError unless `value` is an integer >= `least`."""
     if type(value) is not int or value < least:
         raise OptionError(f"{owner}: {name} must be an integer >= {least}, got {value!r}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Checked:
+    """A frozen dataclass whose fields are options: named when one is unknown, checked when it is made."""
+
+    def __new__(cls, *args: Any, **given: Any) -> Self:
+        """Name the options when one is unknown, before the dataclass's own terse error."""
+        if args:
+            first = dataclasses.fields(cls)[0].name
+            raise OptionError(f"{cls.__name__}: options are given by name, as in {cls.__name__}({first}=...)")
+        check_names(cls, given)
+        return super().__new__(cls)
+
+    def __post_init__(self) -> None:
+        """Check every field."""
+        check_values(self)
+
+    def replace(self, **fields: Any) -> Self:
+        """Return the same with some fields changed."""
+        check_names(type(self), fields)
+        return dataclasses.replace(self, **fields)

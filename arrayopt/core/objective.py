@@ -1,0 +1,321 @@
+"""The objective as methods see it: vectors in, points out, every evaluation counted."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from arrayopt.backend import Array, Namespace, is_array, namespace, to_numpy
+from arrayopt.core import trees
+from arrayopt.core.method import Status, Stop
+from arrayopt.core.trees import Tree
+from arrayopt.errors import LeafError, OptionError
+
+
+def fetch(xp: Namespace, *numbers: Array) -> list[float]:
+    """Bring 0-d arrays to the host, in one transfer."""
+    if all(isinstance(x, (float, np.generic, np.ndarray)) for x in numbers):
+        return [float(x) for x in numbers]
+    held = to_numpy(xp.stack([xp.reshape(x, ()) for x in numbers]))
+    return [float(x) for x in held]
+
+
+class Point:
+    """Where a method is: x, the value and gradient there, and scalars of them on the host.
+
+    Attributes
+    ----------
+    x : array, shape (n,)
+    f : float
+    g : array, shape (n,)
+        Evaluated when it is first asked for, unless it came with f.
+    slope : float
+        g'd along the direction that the point was evaluated along.
+    gmax : float
+        The largest modulus in g.
+    step : float
+        The step length that led here, where there is one; for the trace.
+    """
+
+    __slots__ = ("_g", "_gmax", "f", "objective", "slope", "step", "x")
+
+    def __init__(self, objective: "Objective", x: Array, f: float) -> None:
+        self.objective, self.x, self.f = objective, x, f
+        self._g: Array = None
+        self._gmax = math.nan
+        self.slope = math.nan
+        self.step = math.nan
+
+    @property
+    def g(self) -> Array:
+        """The gradient."""
+        if self._g is None:
+            self.objective.differentiate(self)
+        return self._g
+
+    @property
+    def gmax(self) -> float:
+        """The largest modulus in the gradient, NaN if one is NaN."""
+        if self._g is None:
+            self.objective.differentiate(self)
+        return self._gmax
+
+    def set_gradient(self, g: Array, gmax: float, slope: float = math.nan) -> None:
+        """Note the gradient and the scalars of it that are known."""
+        self._g, self._gmax, self.slope = g, gmax, slope
+
+    @property
+    def finite(self) -> bool:
+        """Whether f, and the gradient as far as it is known, are finite."""
+        return math.isfinite(self.f) and (self._g is None or math.isfinite(self._gmax))
+
+
+class Objective:
+    """A function with its derivatives, on vectors.
+
+    Parameters
+    ----------
+    fun : callable
+        ``fun(x, *args)``, a number; with ``jac=True`` the pair of the number and the gradient.
+    x0 : tree of arrays, or numbers
+        Where the run starts; it fixes structure, dtype, array library and device. Numbers, and lists of them, become
+        a float64 array.
+    jac : callable, True or None
+        The gradient, a tree like `x0`; None takes forward differences, n more evaluations of `fun` each.
+    hess, hessp : callable or None
+        The Hessian as an (n, n) array, or its product with a vector, of an `x0` that is one array of one axis.
+        None takes differences of the gradient.
+    maxfun : int or None
+        Evaluations of `fun` after which a run stops.
+
+    Attributes
+    ----------
+    xp, dtype, n
+        Array library, dtype and number of elements of vectors.
+    x0 : array, shape (n,)
+        The start as a vector.
+    eps : float
+        The distance from 1 to the next number of the dtype.
+    nfev, njev, nhev : int
+        Evaluations so far, of the value, the gradient and the Hessian (or its product).
+    given : frozenset of str
+        Which of "jac", "hess" and "hessp" the caller gave.
+    """
+
+    def __init__(
+        self,
+        fun: Callable[..., Any],
+        x0: Any,
+        args: Sequence[Any] = (),
+        jac: Callable[..., Any] | bool | None = None,
+        hess: Callable[..., Any] | None = None,
+        hessp: Callable[..., Any] | None = None,
+        maxfun: int | None = None,
+    ) -> None:
+        if not callable(fun):
+            raise OptionError(f"minimize: fun must be callable, got a {type(fun).__name__}")
+        if not (jac is None or jac is True or callable(jac)):
+            raise OptionError(f"minimize: jac must be a callable, True (fun returns both) or None, got {jac!r}")
+        self._fun, self._args, self._jac, self._hess, self._hessp = fun, tuple(args), jac, hess, hessp
+        self.maxfun = math.inf if maxfun is None else maxfun
+        self.leaves, self.spec = trees.flatten(started(x0), "x0")
+        self.xp = trees.common_namespace(x0=self.leaves)
+        trees.check_real(self.leaves, self.xp)
+        kinds = {trees.dtype_name(x) for x in self.leaves.values()}
+        if len(kinds) > 1:
+            raise LeafError(f"x0: leaves have the dtypes {', '.join(sorted(kinds))}; cast them to one")
+        first = next(iter(self.leaves.values()))
+        self._alone = first if len(self.leaves) == 1 else None
+        self.dtype, self.eps = first.dtype, float(self.xp.finfo(first.dtype).eps)
+        self.x0 = self.vector(self.leaves)
+        self.n = int(self.x0.shape[0])
+        self.nfev = self.njev = self.nhev = 0
+        named = {"jac": jac, "hess": hess, "hessp": hessp}
+        self.given = frozenset(name for name, f in named.items() if f is not None)
+
+    # Vectors and trees --------------------------------------------------------------------------
+
+    def vector(self, leaves: dict[str, Array]) -> Array:
+        """Lay leaves out as one vector."""
+        parts = [self.xp.reshape(x, (-1,)) for x in leaves.values()]
+        return parts[0] if len(parts) == 1 else self.xp.concat(parts)
+
+    def tree(self, x: Array) -> Tree:
+        """Return a vector in the structure of x0."""
+        if self._alone is not None:
+            return trees.unflatten(self.spec, {"": self.xp.reshape(x, self._alone.shape)})
+        parts, start = {}, 0
+        for path, like in self.leaves.items():
+            stop = start + math.prod(like.shape)
+            parts[path] = self.xp.reshape(x[start:stop], like.shape)
+            start = stop
+        return trees.unflatten(self.spec, parts)
+
+    def flat(self, tree: Tree) -> Array:
+        """Return a tree like x0 as a vector."""
+        return self.vector(trees.match(tree, "params", self.leaves, self.spec))
+
+    def dot(self, a: Array, b: Array) -> float:
+        """Return the inner product of two vectors, on the host."""
+        return fetch(self.xp, a @ b)[0]
+
+    # Evaluation ---------------------------------------------------------------------------------
+
+    def at(self, x: Array, d: Array = None) -> Point:
+        """Evaluate at x: the value; and the gradient too if it comes along, or a slope along `d` is wanted.
+
+        Raises
+        ------
+        Stop
+            If the limit of evaluations is reached.
+        """
+        f, g = self._value(x)
+        if g is None and d is not None:
+            g = self._gradient(x, f)
+        point = Point(self, x, math.nan)
+        if g is None:
+            (point.f,) = fetch(self.xp, f)
+            return point
+        largest = self.xp.max(self.xp.abs(g)) if self.n else self.xp.sum(g)
+        if d is None:
+            point.f, gmax = fetch(self.xp, f, largest)
+            point.set_gradient(g, gmax)
+        else:
+            point.f, gmax, slope = fetch(self.xp, f, largest, g @ d)
+            point.set_gradient(g, gmax, slope)
+        return point
+
+    def differentiate(self, point: Point) -> None:
+        """Evaluate the gradient at a point that lacks it."""
+        g = self._gradient(point.x, point.f)
+        point.set_gradient(g, *fetch(self.xp, self.xp.max(self.xp.abs(g)) if self.n else self.xp.sum(g)))
+
+    def hessian(self, point: Point) -> Array:
+        """Return the Hessian at a point, symmetric; by forward differences of the gradient if there is no `hess`."""
+        self.nhev += 1
+        if self._hess is not None:
+            h = self.xp.asarray(self._hess(self.tree(point.x), *self._args), dtype=self.dtype)
+            if tuple(h.shape) != (self.n, self.n):
+                raise LeafError(f"hess: returned shape {tuple(h.shape)}, expected {(self.n, self.n)}")
+            return h
+        eye = self.xp.eye(self.n, dtype=self.dtype)
+        columns = self.xp.stack([self._curved(point, eye[i, :]) for i in range(self.n)])
+        return (columns + columns.T) / 2
+
+    def hessian_product(self, point: Point, v: Array) -> Array:
+        """Return the Hessian at a point times v, from `hessp`, `hess` or a difference of gradients."""
+        self.nhev += 1
+        if self._hessp is not None:
+            out = self._hessp(self.tree(point.x), self.tree(v), *self._args)
+            return self._checked(out, "hessp")
+        if self._hess is not None:
+            self.nhev -= 1
+            return self.hessian(point) @ v
+        return self._curved(point, v)
+
+    def check_gradient(self) -> None:
+        """Compare the gradient at x0 with central differences, coordinate by coordinate.
+
+        Raises
+        ------
+        OptionError
+            If they disagree beyond what differences can tell, with the worst coordinate.
+        """
+        if "jac" not in self.given:
+            return
+        point = self.at(self.x0)
+        mine, where = to_numpy(point.g).astype(float), to_numpy(self.x0)
+        root = self.eps ** (1 / 3)
+        for i in range(self.n):
+            h = root * max(1.0, abs(float(where[i])))
+            mask = self.xp.asarray(np.arange(self.n) == i)
+            up, down = (fetch(self.xp, self._value(self.xp.where(mask, self.x0 + s, self.x0))[0])[0] for s in (h, -h))
+            found = (up - down) / (2 * h)
+            noise = 1e3 * (root * root * (1 + abs(found)) + self.eps * (abs(up) + abs(down)) / h)
+            if not abs(found - mine[i]) <= noise:
+                raise OptionError(
+                    f"jac: component {i} is {mine[i]:.9g} at x0, but differences of fun give {found:.9g}; "
+                    "correct it, or leave jac out to use differences"
+                )
+
+    def _curved(self, point: Point, v: Array) -> Array:
+        """Return the forward difference of the gradient along v."""
+        size, x = fetch(self.xp, self.xp.max(self.xp.abs(v)), self.xp.max(self.xp.abs(point.x)))
+        if size == 0.0:
+            return v
+        h = math.sqrt(self.eps) * max(1.0, x) / size
+        moved = point.x + h * v
+        if self._jac is True:
+            return (self.at(moved).g - point.g) / h
+        return (self._gradient(moved, math.nan) - point.g) / h
+
+    def _value(self, x: Array) -> tuple[Array, Array | None]:
+        if self.nfev >= self.maxfun:
+            raise Stop(Status.MAXFUN)
+        self.nfev += 1
+        out = self._fun(self.tree(x), *self._args)
+        if self._jac is not True:
+            return self._number(out), None
+        if not isinstance(out, tuple) or len(out) != 2:
+            raise LeafError(f"fun: with jac=True expected a pair (value, gradient), got a {type(out).__name__}")
+        self.njev += 1
+        return self._number(out[0]), self._checked(out[1], "fun's gradient")
+
+    def _number(self, f: Any) -> Array:
+        if isinstance(f, (float, int, np.floating, np.integer)):
+            return float(f)
+        if is_array(f) and math.prod(f.shape) == 1:
+            return f if f.shape == () else self.xp.reshape(f, ())
+        shape = f"an array of shape {tuple(f.shape)}" if is_array(f) else f"a {type(f).__name__}"
+        raise LeafError(f"fun: expected one number, got {shape}")
+
+    def _gradient(self, x: Array, f: Any) -> Array:
+        if callable(self._jac):
+            self.njev += 1
+            return self._checked(self._jac(self.tree(x), *self._args), "jac")
+        if self._jac is True:
+            raise AssertionError("fun returns both; `at` has them")
+        return self._differences(x, f)
+
+    def _differences(self, x: Array, f: Any) -> Array:
+        """Return forward differences with the step sqrt(eps) max(1, |x_i|), which balances rounding and curvature."""
+        xp, root = self.xp, math.sqrt(self.eps)
+        found = []
+        f = float(f) if isinstance(f, float) else fetch(xp, f)[0]
+        where = to_numpy(x)
+        eye = np.arange(self.n)
+        for i in range(self.n):
+            h = root * max(1.0, abs(float(where[i]))) * (-1.0 if where[i] < 0 else 1.0)
+            mask = xp.asarray(eye == i)
+            moved = xp.where(mask, x + h, x)
+            h = float(to_numpy(moved)[i]) - float(where[i])  # what the dtype made of it
+            found.append((fetch(xp, self._value(moved)[0])[0] - f) / h)
+        return xp.asarray(found, dtype=self.dtype)
+
+    def _checked(self, g: Tree, what: str) -> Array:
+        """Return a gradient as a vector of the dtype of x0."""
+        if self._alone is not None and is_array(g) and g.shape == self._alone.shape:
+            g = g if g.dtype == self.dtype else self.xp.astype(g, self.dtype)
+            return self.xp.reshape(g, (-1,))
+        if not is_array(g) and self._alone is not None and "" in self.leaves:
+            g = self.xp.asarray(g, dtype=self.dtype)
+        leaves, _ = trees.flatten(g, what)
+        if leaves.keys() != self.leaves.keys():
+            raise LeafError(f"{what}: expected a tree like x0, with the leaves {', '.join(map(repr, self.leaves))}")
+        for path, x in leaves.items():
+            if tuple(x.shape) != tuple(self.leaves[path].shape):
+                shapes = f"{tuple(x.shape)}, expected {tuple(self.leaves[path].shape)} like x0"
+                raise LeafError(f"{what}: {trees.label(path)} has shape {shapes}")
+        return self.xp.astype(self.vector(leaves), self.dtype)
+
+
+def started(x0: Any) -> Tree:
+    """Return x0 with numbers, and lists of numbers, as a float64 array."""
+    if is_array(x0):
+        return x0 if x0.ndim == 0 or "int" not in str(x0.dtype) else namespace(x0).astype(x0, namespace(x0).float64)
+    if isinstance(x0, (float, int, np.generic)):
+        return np.atleast_1d(np.asarray(x0, dtype=np.float64))
+    if isinstance(x0, (list, tuple)) and x0 and all(isinstance(x, (float, int, np.generic)) for x in x0):
+        return np.asarray(x0, dtype=np.float64)
+    return x0

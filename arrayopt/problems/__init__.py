@@ -1,0 +1,1 @@
+"""Objectives shared by tests, experiments and documentation: test functions, data sets and losses."""
