@@ -19,6 +19,9 @@ from arrayopt.readers.blocks.registers import Run
 from arrayopt.readers.blocks.source import Block, block_function
 
 _SET: Any = setitem
+_ALL = slice(None)
+Copies = tuple[list[memoryview], list[Any]]
+"""Where to, and from where: buffers of the same lengths."""
 ONE_THREAD = 256 << 10
 """Bytes of a block: a few registers of it stay in a second-level cache of 1 MiB."""
 MANY_THREADS = 512 << 10
@@ -67,15 +70,20 @@ class Bank:
 
 
 class Packed:
-    """One run on leaves that fit into one block together."""
+    """One run on leaves that fit into one block together.
+
+    They are copied through memoryviews: NumPy's own copies give up the interpreter lock for arrays of a few KiB, and
+    threads that fight for it take longer over it than over the copy.
+    """
 
     def __init__(self, run: Run, block: Block, leaves: Sequence[Any], bank: Bank) -> None:
         self._block, self._indices = block, [x.index for x in leaves]
         size, dtype = sum(x.leaf.size for x in leaves), leaves[0].dtype
-        self._gather: list[tuple[list[np.ndarray], np.ndarray]] = []
-        self._scatter: list[tuple[list[np.ndarray], list[np.ndarray]]] = []
+        self._gather: list[Copies] = []
+        self._scatter: list[Copies] = []
         self._args: list[Any] = []
         self._buffer, self._g = bank.array("x_g", dtype, size), None
+        self._parts = _parts(self._buffer, [x.leaf.size for x in leaves])
         for place in run.inputs:
             name = place[2:]
             if name == "g":
@@ -85,12 +93,15 @@ class Packed:
                 view = joined(arrays)
                 if view is None:
                     view = bank.array(place, dtype, size)
-                    self._gather.append((arrays, view))
+                    held = [memoryview(x.reshape(-1)) for x in arrays]
+                    parts = _parts(view, [x.size for x in arrays])
+                    self._gather.append((parts, held))
                     if place in run.written:
-                        self._scatter.append((arrays, _parts(view, arrays)))
+                        self._scatter.append((held, parts))
             self._args.append(view)
         self._args += bank.registers(run, dtype, size)
         self._gathers = self._gather
+        self._strided: list[np.ndarray] = []
 
     def take(self, grads: Sequence[np.ndarray]) -> None:
         """Step along these gradients, in the order of the leaves of the tree."""
@@ -99,20 +110,26 @@ class Packed:
         arrays = [grads[i] for i in self._indices]
         view = joined(arrays) if arrays[0].flags.c_contiguous else None
         self._args[self._g] = self._buffer if view is None else view
-        self._gathers = self._gather if view is not None else [*self._gather, (arrays, self._buffer)]
+        self._gathers, self._strided = self._gather, []
+        if view is None and all(x.flags.c_contiguous for x in arrays):
+            self._gathers = [*self._gather, (self._parts, [x if x.ndim == 1 else x.reshape(-1) for x in arrays])]
+        elif view is None:
+            self._strided = arrays
 
     def __call__(self) -> None:
         """Gather, step, scatter."""
-        for arrays, buffer in self._gathers:
-            np.concatenate(arrays, None, buffer)
+        for to, source in self._gathers:
+            deque(map(_SET, to, repeat(_ALL), source), 0)
+        if self._strided:
+            np.concatenate(self._strided, None, self._buffer)
         self._block(*self._args)
-        for arrays, parts in self._scatter:
-            deque(map(_SET, arrays, repeat(...), parts), 0)
+        for to, source in self._scatter:
+            deque(map(_SET, to, repeat(_ALL), source), 0)
 
 
-def _parts(buffer: np.ndarray, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-    ends = np.cumsum([x.size for x in arrays])
-    return [buffer[end - x.size : end].reshape(x.shape) for x, end in zip(arrays, ends, strict=True)]
+def _parts(buffer: np.ndarray, sizes: Sequence[int]) -> list[memoryview]:
+    ends, whole = np.cumsum(sizes), memoryview(buffer)
+    return [whole[end - n : end] for n, end in zip(sizes, ends.tolist(), strict=True)]
 
 
 class Spanned:

@@ -23,7 +23,7 @@ from arrayopt.readers.blocks import loops
 from arrayopt.readers.blocks.layout import address
 from arrayopt.readers.blocks.registers import Run
 
-Kernel = Callable[[np.ndarray, np.ndarray, np.ndarray], None]
+Kernel = Callable[[int, int, int, int], None]
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -40,7 +40,7 @@ def pointer(typing_context: Any, number: Any) -> Any:
 def kernel(run: Run, dtype: Any) -> Kernel:
     """Return the compiled loop of a run; see `loops.source` for its arguments."""
     text = loops.source("kernel", run, dtype)
-    name = f"kernel_{hashlib.sha256(f'{dtype} {text} 1'.encode()).hexdigest()[:24]}"  # count up with `pointer`
+    name = f"kernel_{hashlib.sha256(f'{dtype} {text} 2'.encode()).hexdigest()[:24]}"  # count up with `pointer`
     text = text.replace("def kernel(", f"def {name}(", 1)
     path = _stored(name, text)
     scalar = dtype.type
@@ -48,9 +48,10 @@ def kernel(run: Run, dtype: Any) -> Kernel:
         "__name__": __name__,  # where numba looks for a cached function's globals
         **{"pointer": pointer, "carray": numba.carray, "sqrt": np.sqrt, "DTYPE": scalar, "MASK": np.bool_},
         **{"ZERO": scalar(0), "ONE": scalar(1), "INFINITY": scalar(np.inf)},
+        **{"ADDRESS": np.uint64, "LENGTH": np.int64},
     }
     exec(compile(text, path or f"<{name}>", "exec"), space)  # nothing but what `loops` wrote
-    signature = types.void(types.uint64[:, ::1], types.int64[::1], numba.from_dtype(dtype)[::1])
+    signature = types.void(types.uint64, types.uint64, types.int64, types.uint64)
     made: Kernel = numba.njit([signature], nogil=True, error_model="numpy", cache=path is not None)(space[name])
     return made
 
@@ -89,13 +90,22 @@ class Engine(blocked.Engine):
             return super().replayer(run, scalars, bank)
         compute = kernel(run, scalars.dtype)
         table, lengths = np.empty((1, len(run.inputs)), np.uint64), np.empty(1, np.int64)
+        call = _Call(table, lengths, scalars)
 
         def whole(arrays: Sequence[np.ndarray]) -> None:
             table[0] = [address(x) for x in arrays]
             lengths[0] = arrays[0].size
-            compute(table, lengths, scalars)
+            compute(*call.arguments)
 
         return whole
+
+
+class _Call:
+    """The arguments of a kernel, with the arrays that they point to."""
+
+    def __init__(self, table: np.ndarray, lengths: np.ndarray, scalars: np.ndarray) -> None:
+        self._held = table, lengths, scalars
+        self.arguments = address(table), address(lengths), len(lengths), address(scalars)
 
 
 class Fused:
@@ -122,11 +132,11 @@ class Fused:
         self._only_batches = len(self._gathering) == len(units)
         self._grads: Sequence[np.ndarray] = ()
         self._met = self._pointed = False
-        self._calls: list[tuple[np.ndarray, np.ndarray]] = []
+        self._calls: list[_Call] = []
         self._strided: list[Any] = []
 
-    def _gather_tables(self) -> list[tuple[list[int], np.ndarray, np.ndarray, np.ndarray]]:
-        """Return for each batch the gradients' indices, the buffer that they are gathered in, and its rows."""
+    def _gather_tables(self) -> list[tuple[list[int], np.ndarray, "_Call"]]:
+        """Return for each batch the gradients' indices, the buffer to gather them in, and the call that steps."""
         made, row = [], 0
         for leaves, start, stop in self._units:
             small = len(leaves) > 1 or (stop - start == leaves[0].leaf.size and 2 * stop <= self._bank.block)
@@ -136,7 +146,8 @@ class Fused:
                 table = self._table[row : row + len(leaves)].copy()
                 starts = np.cumsum(lengths) - lengths
                 table[:, self._g] = address(buffer) + starts.astype(np.uint64) * np.uint64(buffer.itemsize)
-                made.append(([x.index for x in leaves], buffer, *_merged(table, lengths, buffer.itemsize)))
+                call = _Call(*_merged(table, lengths, buffer.itemsize), self._scalars)
+                made.append(([x.index for x in leaves], buffer, call))
             row += len(leaves)
         return made
 
@@ -152,20 +163,20 @@ class Fused:
                 self._gathered()
                 return
             self._point()
-        for table, lengths in self._calls:
-            self._kernel(table, lengths, self._scalars)
+        for call in self._calls:
+            self._kernel(*call.arguments)
         for job in self._strided:
             job()
 
     def _gathered(self) -> None:
         """Gather each batch's gradients into the cache and step it."""
         grads = self._grads
-        for indices, buffer, table, lengths in self._gathering:
+        for indices, buffer, call in self._gathering:
             if len(indices) == 1:
                 buffer[...] = grads[indices[0]].reshape(-1)
             else:
                 np.concatenate([grads[i] for i in indices], None, buffer)
-            self._kernel(table, lengths, self._scalars)
+            self._kernel(*call.arguments)
 
     def _point(self) -> None:
         """Put the gradients' addresses into the table."""
@@ -179,7 +190,7 @@ class Fused:
             if not contiguous.all():
                 table, lengths = table[contiguous], lengths[contiguous]
                 self._strided = self._others(np.flatnonzero(~contiguous))
-        self._calls = [_merged(table, lengths, self._scalars.itemsize)]
+        self._calls = [_Call(*_merged(table, lengths, self._scalars.itemsize), self._scalars)]
 
     def _others(self, rows: Any) -> list[Any]:
         """Return jobs for the rows whose gradients are not contiguous."""

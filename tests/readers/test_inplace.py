@@ -117,8 +117,9 @@ def test_numbers_late_in_training(engine):
 @engines
 @pytest.mark.parametrize("flat", [True, False])
 @pytest.mark.parametrize("again", [True, False])
-def test_many_small_leaves(engine, flat, again):
-    """Packed or adjacent, along gradients that are new each step or the same arrays again."""
+@pytest.mark.parametrize("strided", [True, False])
+def test_many_small_leaves(engine, flat, again, strided):
+    """Packed or adjacent, along gradients that are new each step or the same arrays again, some with gaps."""
     rule, rng = AdamW(lr=0.1), np.random.default_rng(0)
     params = {f"k{i:02}": rng.normal(size=i % 7).astype(np.float32) for i in range(60)}
     pure = {k: p.copy() for k, p in params.items()}
@@ -127,6 +128,8 @@ def test_many_small_leaves(engine, flat, again):
     stepper = inplace(rule, engine=engine, block=32, threads=2)
     state, mine = rule.init(pure), stepper.init(params)
     held = lay({k: np.zeros_like(p) for k, p in params.items()})
+    if strided:
+        held = {k: np.zeros(2 * g.size, g.dtype)[::2] if g.size % 3 == 1 else g for k, g in held.items()}
     for _ in range(4):
         new = {k: rng.normal(size=p.shape).astype(np.float32) for k, p in params.items()}
         for k, x in new.items():

@@ -2,6 +2,7 @@
 
 import ctypes
 import functools
+import math
 import os
 import subprocess
 import sys
@@ -20,13 +21,14 @@ compiled = pytest.importorskip("arrayopt.readers.compiled", reason="numba is not
 @functools.cache
 def interpreted(run, dtype):
     def carray(address, shape, kind):
-        size = shape[0] * np.dtype(kind).itemsize
-        return np.frombuffer((ctypes.c_char * size).from_address(int(address)), kind)
+        size = math.prod(shape) * np.dtype(kind).itemsize
+        return np.frombuffer((ctypes.c_char * size).from_address(int(address)), kind).reshape(shape)
 
     scalar = dtype.type
     space = {
         **{"pointer": int, "carray": carray, "sqrt": np.sqrt, "DTYPE": scalar, "MASK": np.bool_},
         **{"ZERO": scalar(0), "ONE": scalar(1), "INFINITY": scalar(np.inf)},
+        **{"ADDRESS": np.uint64, "LENGTH": np.int64},
     }
     exec(loops.source("kernel", run, dtype), space)
     return space["kernel"]

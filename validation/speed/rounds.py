@@ -20,6 +20,9 @@ WARM = 0.02
 SLOW = 0.3
 """Seconds of a call beyond which an alternative takes part in a few rounds only."""
 FEW = 5
+REST = 0.01
+"""Seconds before each sample, in which the threads of the library timed before it stop spinning: OpenMP's wait busily
+for some milliseconds after their last loop, and would hold a core that the next alternative should have."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ def measure(ways: Mapping[str, Run], rounds: int, seed: int = 0, clock: Clock = 
 
 
 def _timed(run: Run, calls: int, warm: bool, clock: Clock) -> float:
+    time.sleep(REST)
     if warm:
         run()
     collects = gc.isenabled()

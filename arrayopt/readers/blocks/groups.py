@@ -159,7 +159,7 @@ class Prepared:
         groups = [g for g, _ in self._fixed] + self._changing
         units: list[tuple[Plan, Sequence[Bound], int, int]] = []
         for group, plan in zip(groups, plans, strict=True):
-            units += [(plan, *unit) for unit in self._units(group, plan)]
+            units += [(plan, *unit) for unit in self._units(group, plan, count)]
         total = sum(stop - start for *_, start, stop in units)
         if self._most is None and total <= self.engine.block(4, 1):
             count, self._trial.settled = 1, True  # one block: nothing to share
@@ -186,11 +186,11 @@ class Prepared:
             return Stack(plan, leaves, bank, self.engine)
         return Chain(plan, leaves[0], bank, self.engine)
 
-    def _units(self, group: Group, plan: Plan) -> list[tuple[Sequence[Bound], int, int]]:
+    def _units(self, group: Group, plan: Plan, count: int) -> list[tuple[Sequence[Bound], int, int]]:
         if not plan.elementwise and not stackable(plan, group.leaves[0]):  # an empty leaf may have slots that are not
             return [([x], 0, max(1, x.leaf.size)) for x in group.leaves]
         leaves = [x for x in group.leaves if x.leaf.size]
-        full = self.engine.block(leaves[0].dtype.itemsize, 1) if leaves else 1
+        full = self.engine.block(leaves[0].dtype.itemsize, count) if leaves else 1
         units: list[tuple[Sequence[Bound], int, int]] = []
         batch: list[Bound] = []
         size = 0
@@ -198,7 +198,7 @@ class Prepared:
             if not x.contiguous or x.leaf.size > full // 2:
                 units.append(([x], 0, x.leaf.size))
                 continue
-            if size + x.leaf.size > full // 2 and batch:
+            if size + x.leaf.size > full and batch:
                 units.append((batch, 0, size))
                 batch, size = [], 0
             batch.append(x)

@@ -68,15 +68,19 @@ def can_compile(run: Run, dtype: Any) -> bool:
 
 
 def source(name: str, run: Run, dtype: Any) -> str:
-    """Return the source of a function ``name(table, lengths, s)``.
+    """Return the source of a function ``name(table, lengths, rows, s)``.
 
-    `table` has a row per stretch of memory and a column per array of ``run.inputs``, with addresses; `lengths` counts
-    the elements of each row; `s` holds the numbers.
+    All but the count of rows are addresses, for handing over a number is quicker than handing over an array. `table`
+    has a row per stretch of memory and a column per array of ``run.inputs``, with addresses; `lengths` counts the
+    elements of each row; `s` holds the numbers.
     """
     arrays = list(run.inputs)
-    lines = [f"def {name}(table, lengths, s):"]
+    lines = [f"def {name}(table, lengths, rows, s):"]
+    lines += [f"    table = carray(pointer(table), (rows, {len(arrays)}), ADDRESS)"]
+    lines += ["    lengths = carray(pointer(lengths), (rows,), LENGTH)"]
+    lines += [f"    s = carray(pointer(s), ({max(1, len(run.scalars))},), DTYPE)"]
     lines += [f"    s{k} = s[{k}]" for k in range(len(run.scalars))]
-    lines += ["    for row in range(lengths.size):", "        n = lengths[row]"]
+    lines += ["    for row in range(rows):", "        n = lengths[row]"]
     lines += [
         f"        {a} = carray(pointer(table[row, {k}]), (n,), {'MASK' if a in run.masks else 'DTYPE'})"
         for k, a in enumerate(arrays)
