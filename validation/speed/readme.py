@@ -18,30 +18,35 @@ ROWS = {
     "many/own": "AdamW, 1,000 leaves of 1,000",
     "one/1000": "AdamW, one leaf of 1,000",
 }
-COLUMNS = {"pure": "pure", "numpy 2t": "numpy", "numba 2t": "numba", "torch foreach": "torch foreach",
-           "torch fused": "torch fused", "optax jit": "optax, jit", "bound": "traffic bound"}  # fmt: skip
-ONE_THREAD = ("one/1000",)
+COLUMNS = {
+    "pure": ("pure",),
+    "numpy": ("numpy auto", "numpy 2t"),
+    "numba": ("numba auto", "numba 2t"),
+    "torch, not fused": ("torch foreach", "torch for-loop"),
+    "torch, fused": ("torch fused",),
+    "optax, jit": ("optax jit",),
+    "traffic bound": ("bound",),
+}
+"""By heading: what stands below it, the first one that a cell has."""
+ONE_THREAD = {"one/1000": {"numpy": ("numpy 1t",), "numba": ("numba 1t",)}}
 
 
 def table(result: Mapping[str, Any]) -> str:
     """Return the table of a result, with the machine."""
     cells = {c["cell"]: c for c in result["cells"]}
-    lines = ["| float32 | " + " | ".join(COLUMNS.values()) + " |", "| --- |" + " --- |" * len(COLUMNS)]
+    lines = ["| float32 | " + " | ".join(COLUMNS) + " |", "| --- |" + " --- |" * len(COLUMNS)]
     for name, label in ROWS.items():
         if name not in cells:
             continue
         medians = cells[name]["median_seconds"]
-        times = []
-        for column in COLUMNS:
-            engine, _, threads = column.partition(" ")
-            own = threads == "2t" and (f"{engine} 1t" if name in ONE_THREAD else f"{engine} auto")
-            times.append(duration(medians.get(own) if own and own in medians else medians.get(column)) or "-")
-        lines.append(f"| {label} | " + " | ".join(times) + " |")
+        columns = COLUMNS | ONE_THREAD.get(name, {})
+        times = [duration(next((medians[way] for way in ways if way in medians), None)) for ways in columns.values()]
+        lines.append(f"| {label} | " + " | ".join(x or "-" for x in times) + " |")
     about = result["about"]
     versions = ", ".join(f"{k} {v}" for k, v in about["versions"].items() if v)
     lines += ["", f"Medians of {about['rounds']} interleaved rounds on {about['cores']} cores ({about['processor']}); "
-              f"{versions}. `-`: there is none. All rows, ratios and what they were to reach: "
-              "`python -m validation.speed`."]  # fmt: skip
+              f"{versions}. `-`: there is none; torch's Muon multiplies in bfloat16. All rows, ratios and what they were "
+              "to reach: `python -m validation.speed`."]  # fmt: skip
     return "\n".join(lines)
 
 
