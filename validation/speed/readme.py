@@ -45,8 +45,8 @@ def table(result: Mapping[str, Any]) -> str:
     about = result["about"]
     versions = ", ".join(f"{k} {v}" for k, v in about["versions"].items() if v)
     lines += ["", f"Medians of {about['rounds']} interleaved rounds on {about['cores']} cores ({about['processor']}); "
-              f"{versions}. `-`: there is none; torch's Muon multiplies in bfloat16. All rows, ratios and what they were "
-              "to reach: `python -m validation.speed`."]  # fmt: skip
+              f"{versions}. `-`: there is none; torch's Muon multiplies in bfloat16. All rows, ratios and what they "
+              "were to reach: `python -m validation.speed`."]  # fmt: skip
     return "\n".join(lines)
 
 
