@@ -3,8 +3,8 @@
 Every method is one short pure function of arrays. Call it from any array code, hold other
 implementations against it with `arrayopt.conformance`, and script experiments with it.
 
-The rules and wrappers of `arrayopt.firstorder` are names of this module too; they are loaded when the first of them
-is asked for, so that ``import arrayopt`` costs little.
+The rules and wrappers of `arrayopt.firstorder` are names of this module too, and so are `minimize` and `find_root`; all
+are loaded when they are asked for, so that ``import arrayopt`` costs little.
 """
 
 from typing import TYPE_CHECKING
@@ -32,16 +32,23 @@ if TYPE_CHECKING:
     from arrayopt.firstorder import *  # noqa: F403 (its __all__ is the one list of rules and wrappers)
     from arrayopt.readers.blocks.layout import flatten_leaves as flatten_leaves
     from arrayopt.readers.inplace import inplace as inplace
+    from arrayopt.secondorder.root import find_root as find_root
+    from arrayopt.solve import METHODS as METHODS
+    from arrayopt.solve import for_scipy as for_scipy
+    from arrayopt.solve import minimize as minimize
+    from arrayopt.solve import minimize_batch as minimize_batch
 
 _SCHEDULES = ("Constant", "InverseSqrt", "InverseTime", "PiecewiseLinear", "WarmupDecay")
 _HOMES = {
     "Rule": "arrayopt.core.rule",
     "State": "arrayopt.core.state",
     "flatten_leaves": "arrayopt.readers.blocks.layout",
+    "find_root": "arrayopt.secondorder.root",
     "inplace": "arrayopt.readers.inplace",
+    **dict.fromkeys(("METHODS", "for_scipy", "minimize", "minimize_batch"), "arrayopt.solve"),
     **dict.fromkeys(_SCHEDULES, "arrayopt.core.schedules"),
 }
-_MODULES = ("conformance", "core", "firstorder", "readers")
+_MODULES = ("conformance", "core", "firstorder", "problems", "readers", "secondorder", "solve")
 
 
 def __getattr__(name: str) -> object:

@@ -80,6 +80,10 @@ class Method(Checked):
     needs: ClassVar[tuple[str, ...]] = ()
     honours: ClassVar[tuple[str, ...]] = ()
 
+    def prepare(self, objective: "Objective") -> None:
+        """Tell an objective what it has to respect, before its first evaluation: nothing, by default."""
+        return
+
     @abstractmethod
     def iterates(self, objective: "Objective", start: "Point") -> Iterator["Point"]:
         """Yield the point at the end of each iteration, from `start` on.
@@ -93,6 +97,10 @@ class Method(Checked):
     def gap(self, point: "Point") -> float:
         """Return what `gtol` bounds: the largest component of the gradient, unless a method knows better."""
         return point.gmax
+
+    def may_rest(self, before: "Point", new: "Point") -> bool:
+        """Tell whether a run may end because f and x have come to rest: not while something else still moves."""
+        return True
 
     def extras(self, point: "Point") -> Mapping[str, Any]:
         """Return what the result holds beside SciPy's fields, such as multipliers."""

@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import optree
+from array_api_compat import device
 
 from arrayopt.backend import Array, Namespace, is_array, namespace, to_numpy
 from arrayopt.core import trees
@@ -14,11 +16,12 @@ from arrayopt.errors import LeafError, OptionError
 
 
 def fetch(xp: Namespace, *numbers: Array) -> list[float]:
-    """Bring 0-d arrays to the host, in one transfer."""
+    """Bring 0-d arrays to the host, in one transfer; what is there already stays."""
     if all(isinstance(x, (float, np.generic, np.ndarray)) for x in numbers):
         return [float(x) for x in numbers]
-    held = to_numpy(xp.stack([xp.reshape(x, ()) for x in numbers]))
-    return [float(x) for x in held]
+    away = [x for x in numbers if not isinstance(x, (float, np.generic))]
+    held = iter(to_numpy(xp.stack([xp.reshape(x, ()) for x in away])).tolist())
+    return [float(x) if isinstance(x, (float, np.generic)) else next(held) for x in numbers]
 
 
 class Point:
@@ -71,6 +74,11 @@ class Point:
         return math.isfinite(self.f) and (self._g is None or math.isfinite(self._gmax))
 
 
+def at_floor(point: Point) -> bool:
+    """Tell whether a gradient is so small that rounding errors of the values hide what is left to gain."""
+    return point.gmax <= math.sqrt(point.objective.eps) * (1 + abs(point.f))
+
+
 class Objective:
     """A function with its derivatives, on vectors.
 
@@ -101,6 +109,10 @@ class Objective:
         Evaluations so far, of the value, the gradient and the Hessian (or its product).
     given : frozenset of str
         Which of "jac", "hess" and "hessp" the caller gave.
+    box : pair of arrays, shape (n,), or None
+        The least and the greatest x that is evaluated; see `confine`.
+    remarks : list of str
+        What the message of the result says beside how the run ended.
     """
 
     def __init__(
@@ -121,6 +133,7 @@ class Objective:
         self.maxfun = math.inf if maxfun is None else maxfun
         self.leaves, self.spec = trees.flatten(started(x0), "x0")
         self.xp = trees.common_namespace(x0=self.leaves)
+        self._on_numpy = all(isinstance(x, np.ndarray) for x in self.leaves.values())
         trees.check_real(self.leaves, self.xp)
         kinds = {trees.dtype_name(x) for x in self.leaves.values()}
         if len(kinds) > 1:
@@ -133,6 +146,11 @@ class Objective:
         self.nfev = self.njev = self.nhev = 0
         named = {"jac": jac, "hess": hess, "hessp": hessp}
         self.given = frozenset(name for name, f in named.items() if f is not None)
+        self._curvature: tuple[Point, Array] | None = None
+        self.box: tuple[Array, Array] | None = None
+        self.remarks: list[str] = []
+        if jac is None:
+            self.remarks.append("Gradients are forward differences of fun, for there is no jac.")
 
     # Vectors and trees --------------------------------------------------------------------------
 
@@ -144,6 +162,8 @@ class Objective:
     def tree(self, x: Array) -> Tree:
         """Return a vector in the structure of x0."""
         if self._alone is not None:
+            if self._alone.ndim == 1 and "" in self.leaves:
+                return x
             return trees.unflatten(self.spec, {"": self.xp.reshape(x, self._alone.shape)})
         parts, start = {}, 0
         for path, like in self.leaves.items():
@@ -160,6 +180,34 @@ class Objective:
         """Return the inner product of two vectors, on the host."""
         return fetch(self.xp, a @ b)[0]
 
+    def confine(self, lower: np.ndarray, upper: np.ndarray) -> None:
+        """Evaluate within bounds only, whatever x is asked for; x0 moves into them.
+
+        Parameters
+        ----------
+        lower, upper : array of float64 on the host, shape (n,)
+            Rounded inwards to the dtype of x0.
+        """
+        self.box = self._inwards(lower, math.inf), self._inwards(upper, -math.inf)
+        x0 = self.projected(self.x0)
+        if np.any(to_numpy(x0 != self.x0)):
+            self.remarks.append("x0 was outside the bounds and was moved to the nearest point within them.")
+            self.x0 = x0
+
+    def _inwards(self, side: np.ndarray, towards: float) -> Array:
+        """Return one side of the box, rounded to the dtype of x0 towards the other side."""
+        xp, where = self.xp, device(self.x0)
+        rounded = xp.asarray(side, dtype=self.dtype, device=where)
+        held = to_numpy(rounded).astype(np.float64)
+        outside = xp.asarray(held < side if towards > 0 else held > side, device=where)
+        return xp.where(outside, xp.nextafter(rounded, xp.full_like(rounded, towards)), rounded)
+
+    def projected(self, x: Array) -> Array:
+        """Return the nearest point to x within the box."""
+        if self.box is None:
+            return x
+        return self.xp.minimum(self.xp.maximum(x, self.box[0]), self.box[1])
+
     # Evaluation ---------------------------------------------------------------------------------
 
     def at(self, x: Array, d: Array = None) -> Point:
@@ -170,6 +218,8 @@ class Objective:
         Stop
             If the limit of evaluations is reached.
         """
+        if self.box is not None:
+            x = self.projected(x)
         f, g = self._value(x)
         if g is None and d is not None:
             g = self._gradient(x, f)
@@ -177,7 +227,7 @@ class Objective:
         if g is None:
             (point.f,) = fetch(self.xp, f)
             return point
-        largest = self.xp.max(self.xp.abs(g)) if self.n else self.xp.sum(g)
+        largest = self._largest(g)
         if d is None:
             point.f, gmax = fetch(self.xp, f, largest)
             point.set_gradient(g, gmax)
@@ -189,18 +239,27 @@ class Objective:
     def differentiate(self, point: Point) -> None:
         """Evaluate the gradient at a point that lacks it."""
         g = self._gradient(point.x, point.f)
-        point.set_gradient(g, *fetch(self.xp, self.xp.max(self.xp.abs(g)) if self.n else self.xp.sum(g)))
+        point.set_gradient(g, *fetch(self.xp, self._largest(g)))
+
+    def _largest(self, g: Array) -> Array:
+        """Return the largest modulus, as an array without axes."""
+        if self.n == 0:
+            return self.xp.sum(g)
+        size = self.xp.abs(g)
+        return np.maximum.reduce(size) if self._on_numpy else self.xp.max(size)  # twice as fast as np.max
 
     def hessian(self, point: Point) -> Array:
-        """Return the Hessian at a point, symmetric; by forward differences of the gradient if there is no `hess`."""
-        self.nhev += 1
+        """Return the Hessian at a point: from `hess`, from `hessp`, or by differences of the gradient, symmetric."""
+        if self._hessp is None or self._hess is not None:
+            self.nhev += 1
         if self._hess is not None:
             h = self.xp.asarray(self._hess(self.tree(point.x), *self._args), dtype=self.dtype)
             if tuple(h.shape) != (self.n, self.n):
                 raise LeafError(f"hess: returned shape {tuple(h.shape)}, expected {(self.n, self.n)}")
             return h
-        eye = self.xp.eye(self.n, dtype=self.dtype)
-        columns = self.xp.stack([self._curved(point, eye[i, :]) for i in range(self.n)])
+        eye = self.xp.eye(self.n, dtype=self.dtype, device=device(self.x0))
+        times = self._curved if self._hessp is None else self.hessian_product
+        columns = self.xp.stack([times(point, eye[i, :]) for i in range(self.n)])
         return (columns + columns.T) / 2
 
     def hessian_product(self, point: Point, v: Array) -> Array:
@@ -211,7 +270,9 @@ class Objective:
             return self._checked(out, "hessp")
         if self._hess is not None:
             self.nhev -= 1
-            return self.hessian(point) @ v
+            if self._curvature is None or self._curvature[0] is not point:  # products at one point come in a row
+                self._curvature = point, self.hessian(point)
+            return self._curvature[1] @ v
         return self._curved(point, v)
 
     def check_gradient(self) -> None:
@@ -224,14 +285,23 @@ class Objective:
         """
         if "jac" not in self.given:
             return
-        point = self.at(self.x0)
-        mine, where = to_numpy(point.g).astype(float), to_numpy(self.x0)
         root = self.eps ** (1 / 3)
+        x0, box = self.x0, self.box
+        if box is not None:  # so far inside, where the bounds leave room, that both differences are
+            far = root * self.xp.maximum(self.xp.abs(x0), self.xp.ones_like(x0))
+            x0 = self.xp.minimum(self.xp.maximum(x0, box[0] + far), box[1] - far)
+        point = self.at(x0)
+        x0 = point.x
+        mine, where = to_numpy(point.g).astype(float), to_numpy(x0)
         for i in range(self.n):
             h = root * max(1.0, abs(float(where[i])))
-            mask = self.xp.asarray(np.arange(self.n) == i)
-            up, down = (fetch(self.xp, self._value(self.xp.where(mask, self.x0 + s, self.x0))[0])[0] for s in (h, -h))
-            found = (up - down) / (2 * h)
+            mask = self.xp.asarray(np.arange(self.n) == i, device=device(x0))
+            ends = [self.projected(self.xp.where(mask, x0 + s, x0)) for s in (h, -h)]
+            span = float(to_numpy(ends[0])[i]) - float(to_numpy(ends[1])[i])
+            if span < h:  # bounds too near to each other to tell
+                continue
+            up, down = (fetch(self.xp, self._value(end)[0])[0] for end in ends)
+            found = (up - down) / span
             noise = 1e3 * (root * root * (1 + abs(found)) + self.eps * (abs(up) + abs(down)) / h)
             if not abs(found - mine[i]) <= noise:
                 raise OptionError(
@@ -244,11 +314,12 @@ class Objective:
         size, x = fetch(self.xp, self.xp.max(self.xp.abs(v)), self.xp.max(self.xp.abs(point.x)))
         if size == 0.0:
             return v
-        h = math.sqrt(self.eps) * max(1.0, x) / size
+        # A gradient that is itself a difference has errors of sqrt(eps), for which sqrt(eps) would be too short a step.
+        h = (math.sqrt(self.eps) if "jac" in self.given else self.eps**0.25) * max(1.0, x) / size
         moved = point.x + h * v
-        if self._jac is True:
-            return (self.at(moved).g - point.g) / h
-        return (self._gradient(moved, math.nan) - point.g) / h
+        if callable(self._jac):
+            return (self._gradient(moved, math.nan) - point.g) / h
+        return (self.at(moved).g - point.g) / h
 
     def _value(self, x: Array) -> tuple[Array, Array | None]:
         if self.nfev >= self.maxfun:
@@ -284,22 +355,30 @@ class Objective:
         found = []
         f = float(f) if isinstance(f, float) else fetch(xp, f)[0]
         where = to_numpy(x)
+        box = None if self.box is None else [to_numpy(side) for side in self.box]
         eye = np.arange(self.n)
         for i in range(self.n):
             h = root * max(1.0, abs(float(where[i]))) * (-1.0 if where[i] < 0 else 1.0)
-            mask = xp.asarray(eye == i)
-            moved = xp.where(mask, x + h, x)
+            if box is not None:
+                h = _fitting(h, float(box[0][i] - where[i]), float(box[1][i] - where[i]))
+            mask = xp.asarray(eye == i, device=device(x))
+            moved = self.projected(xp.where(mask, x + h, x))
             h = float(to_numpy(moved)[i]) - float(where[i])  # what the dtype made of it
+            if h == 0.0:  # its bounds meet: whatever the derivative is, it cannot move
+                found.append(0.0)
+                continue
             found.append((fetch(xp, self._value(moved)[0])[0] - f) / h)
-        return xp.asarray(found, dtype=self.dtype)
+        return xp.asarray(found, dtype=self.dtype, device=device(x))
 
     def _checked(self, g: Tree, what: str) -> Array:
         """Return a gradient as a vector of the dtype of x0."""
         if self._alone is not None and is_array(g) and g.shape == self._alone.shape:
             g = g if g.dtype == self.dtype else self.xp.astype(g, self.dtype)
             return self.xp.reshape(g, (-1,))
-        if not is_array(g) and self._alone is not None and "" in self.leaves:
-            g = self.xp.asarray(g, dtype=self.dtype)
+        if self._alone is not None and "" in self.leaves and _is_numbers(g):
+            g = self.xp.asarray(g, dtype=self.dtype, device=device(self._alone))
+        if self._on_numpy:  # whose operators turn arrays without axes into scalars
+            g = optree.tree_map(lambda x: np.asarray(x) if isinstance(x, np.generic) else x, g)
         leaves, _ = trees.flatten(g, what)
         if leaves.keys() != self.leaves.keys():
             raise LeafError(f"{what}: expected a tree like x0, with the leaves {', '.join(map(repr, self.leaves))}")
@@ -310,12 +389,22 @@ class Objective:
         return self.xp.astype(self.vector(leaves), self.dtype)
 
 
+def _fitting(h: float, least: float, most: float) -> float:
+    """Return a step like h in [least, most], where 0 is: turned round if it does not fit, or the longest there is."""
+    if least <= h <= most:
+        return h
+    return -h if least <= -h <= most else max(least, most, key=abs)
+
+
 def started(x0: Any) -> Tree:
     """Return x0 with numbers, and lists of numbers, as a float64 array."""
     if is_array(x0):
         return x0 if x0.ndim == 0 or "int" not in str(x0.dtype) else namespace(x0).astype(x0, namespace(x0).float64)
-    if isinstance(x0, (float, int, np.generic)):
-        return np.atleast_1d(np.asarray(x0, dtype=np.float64))
-    if isinstance(x0, (list, tuple)) and x0 and all(isinstance(x, (float, int, np.generic)) for x in x0):
-        return np.asarray(x0, dtype=np.float64)
-    return x0
+    return np.atleast_1d(np.asarray(x0, dtype=np.float64)) if _is_numbers(x0) else x0
+
+
+def _is_numbers(x: Any) -> bool:
+    """Tell whether x is a number, or a sequence of numbers."""
+    if isinstance(x, (list, tuple)):
+        return bool(x) and all(isinstance(a, (float, int, np.generic)) for a in x)
+    return isinstance(x, (float, int, np.generic))

@@ -17,6 +17,7 @@ from arrayopt.core.schedules import Number
 from arrayopt.errors import OptionError
 
 JUST_ABOVE_ONE = math.nextafter(1.0, 2.0)
+JUST_ABOVE_ZERO = math.nextafter(0.0, 1.0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,11 +35,10 @@ class Interval:
     def check(self, owner: str, name: str, value: float) -> None:
         """Raise OptionError unless `value` lies in the interval."""
         if not (math.isfinite(value) and self.low <= value < self.high):
+            opened, least = ("(0", "> 0") if self.low == JUST_ABOVE_ZERO else (f"[{self.low:g}", f">= {self.low:g}")
             closed = "]" if self.high == JUST_ABOVE_ONE else ")"
             expected = (
-                f"a finite number >= {self.low:g}"
-                if self.high == math.inf
-                else f"a number in [{self.low:g}, {self.high:g}{closed}"
+                f"a finite number {least}" if self.high == math.inf else f"a number in {opened}, {self.high:g}{closed}"
             )
             raise OptionError(f"{owner}: {name} must be {expected}, got {value!r}")
 
@@ -53,6 +53,24 @@ ClosedUnitInterval = Annotated[Number, Interval(0.0, JUST_ABOVE_ONE)]
 """A decay rate in [0, 1], where 1 makes a sum of what is otherwise a fading memory."""
 Epsilon = Annotated[Number, Interval(0.0, added=True)]
 """A number >= 0 that is added to keep a divisor from zero."""
+
+Share = Annotated[float, Interval(JUST_ABOVE_ZERO, 1.0)]
+"""A constant in (0, 1), such as the share of a promised decrease that is asked for."""
+Positive = Annotated[float, Interval(JUST_ABOVE_ZERO)]
+"""A constant > 0."""
+Tolerance = Annotated[float, Interval(0.0)]
+"""A constant >= 0."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Least:
+    """The least value of a count."""
+
+    value: int
+
+
+Count = Annotated[int, Least(1)]
+"""An integer >= 1."""
 
 
 @functools.cache
@@ -70,6 +88,23 @@ def numbers(cls: Any) -> dict[str, Interval]:
         for name, hint in hints(cls).items()
         for i in getattr(hint, "__metadata__", ())
         if isinstance(i, Interval)
+    }
+
+
+@functools.cache
+def constants(cls: Any) -> frozenset[str]:
+    """Return the names of the hyper-parameters that no schedule can stand for."""
+    return frozenset(name for name in numbers(cls) if typing.get_args(hints(cls)[name])[0] is float)
+
+
+@functools.cache
+def counts(cls: Any) -> dict[str, int]:
+    """Return the fields that are counts: name -> the least value."""
+    return {
+        name: least.value
+        for name, hint in hints(cls).items()
+        for least in getattr(hint, "__metadata__", ())
+        if isinstance(least, Least)
     }
 
 
@@ -102,15 +137,17 @@ def check_values(instance: Any) -> None:
     cls: Any = type(instance)
     for name, interval in numbers(cls).items():
         value = getattr(instance, name)
-        if callable(value):
+        fixed = name in constants(cls)
+        if callable(value) and not fixed:
             continue
         if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
-            raise OptionError(
-                f"{cls.__name__}: {name} must be a number or a schedule (a callable t -> float), got {value!r}"
-            )
+            schedule = "" if fixed else " or a schedule (a callable t -> float)"
+            raise OptionError(f"{cls.__name__}: {name} must be a number{schedule}, got {value!r}")
         value = float(value)  # a NumPy float64 would turn float32 arrays into float64 ones
         interval.check(cls.__name__, name, value)
         object.__setattr__(instance, name, value)
+    for name, least in counts(cls).items():
+        check_count(cls.__name__, name, getattr(instance, name), least)
     for name, values in dialects(cls).items():
         value = getattr(instance, name)
         if not any(value is v or (type(value) is type(v) and value == v) for v in values):

@@ -93,7 +93,7 @@ class Packed:
                 view = joined(arrays)
                 if view is None:
                     view = bank.array(place, dtype, size)
-                    held = [memoryview(x.reshape(-1)) for x in arrays]
+                    held = [x.reshape(-1).data for x in arrays]
                     parts = _parts(view, [x.size for x in arrays])
                     self._gather.append((parts, held))
                     if place in run.written:
@@ -128,7 +128,7 @@ class Packed:
 
 
 def _parts(buffer: np.ndarray, sizes: Sequence[int]) -> list[memoryview]:
-    ends, whole = np.cumsum(sizes), memoryview(buffer)
+    ends, whole = np.cumsum(sizes), buffer.data
     return [whole[end - n : end] for n, end in zip(sizes, ends.tolist(), strict=True)]
 
 

@@ -1,12 +1,12 @@
 """Steepest descent: along the negative gradient, which is the direction of steepest fall in the Euclidean norm."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import final
 
 from arrayopt.core.method import Method
 from arrayopt.core.objective import Objective, Point
+from arrayopt.secondorder.automatic import steepest
 from arrayopt.secondorder.line_search import LineSearch, search_by
 
 
@@ -20,13 +20,13 @@ class SteepestDescent(Method):
     Parameters
     ----------
     line_search : LineSearch or str
-        How :math:`a_k` is found: a rule, or the name of one in `SEARCHES`. The first trial is twice the last step.
-        With `Exact` successive gradients are orthogonal, and the path zigzags.
+        How :math:`a_k` is found: a rule, or the name of one in `SEARCHES`. The first trial is of length 1, and twice
+        the last step later. With "exact" successive gradients are orthogonal, and the path zigzags.
 
     Notes
     -----
-    On a quadratic of condition k the error in the A-norm falls by at least :math:`((k-1)/(k+1))^2` a step with an
-    exact search, and by no more from :math:`x_0 = (k, 1)` on diag(1, k).
+    On a quadratic of condition k an exact search makes f fall towards its least value by a factor of at most
+    :math:`((k-1)/(k+1))^2` a step; from :math:`x_0 = (k, 1)` on diag(1, k) it is this factor at every step.
 
     References
     ----------
@@ -38,11 +38,9 @@ class SteepestDescent(Method):
     def iterates(self, objective: Objective, start: Point) -> Iterator[Point]:
         """Search along -g."""
         search, point = search_by(self.line_search, objective), start
-        first = math.nan
+        d, slope, first = steepest(objective, point.g)
         while True:
-            g = point.g
-            squared = objective.dot(g, g)
-            first = 1 / math.sqrt(squared) if math.isnan(first) else 2 * first
-            point = search(point, -g, -squared, first)
-            first = point.step
+            point = search(point, d, slope, first)
             yield point
+            first = 2 * point.step
+            d, slope, _unit = steepest(objective, point.g)

@@ -45,7 +45,7 @@ def for_scipy(method: str | Method | Optimizer = "lbfgs") -> Callable[..., Any]:
         given = {k: v for k, v in options.items() if v is not None}
         result = minimize(
             fun, x0, args, method, jac if callable(jac) else None, hess if callable(hess) else None, hessp, bounds,
-            constraints, None, callback, given,
+            constraints, given.pop("tol", None), callback, given,
         )  # fmt: skip
         if result.status is Status.INTERRUPTED:
             raise KeyboardInterrupt

@@ -98,19 +98,24 @@ def minimize(
     if maxfun is not None:
         checks.check_count("minimize", "maxfun", maxfun)
     objective = Objective(fun, x0, args, jac, hess, hessp, maxfun)
-    if general.pop("check_gradient", False):
-        objective.check_gradient()
+    check = general.pop("check_gradient", False)
     if bridge.is_foreign(method):
+        if check:
+            objective.check_gradient()
         return bridge.run(method, objective, callback, {**general, **given}, bounds=bounds, constraints=constraints)
     chosen = _chosen(method, given)
     for name, value in (("bounds", bounds), ("constraints", constraints or None)):
         if value is None:
             continue
         if name not in chosen.honours:
-            fit = [k for k, make in METHODS.items() if name in getattr(make, "honours", ())]
+            makers = {k: getattr(make, "func", make) for k, make in METHODS.items()}  # of a partial its class
+            fit = [k for k, make in makers.items() if name in getattr(make, "honours", ())]
             raise OptionError(f"minimize: {type(chosen).__name__} takes no {name}; methods that do: {', '.join(fit)}")
         chosen = chosen.replace(**{name: value})
-    return Run(objective, chosen, _limits(objective, general), callback).result()
+    run = Run(objective, chosen, _limits(objective, general), callback)
+    if check:
+        objective.check_gradient()
+    return run.result()
 
 
 def _chosen(method: Any, given: Mapping[str, Any]) -> Method:

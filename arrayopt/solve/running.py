@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from arrayopt.core.method import Method, Status, Stop
-from arrayopt.core.objective import Objective, Point, fetch
+from arrayopt.core.objective import Objective, Point, at_floor, fetch
 
 
 class Record(NamedTuple):
@@ -45,6 +45,7 @@ class Run:
         self, objective: Objective, method: Method, limits: Limits, callback: Callable[..., Any] | None = None
     ) -> None:
         self.objective, self.method, self.limits = objective, method, limits
+        method.prepare(objective)
         self._call = _caller(callback)
         self.trace = Trace()
         self.point = Point(objective, objective.x0, math.nan)
@@ -78,7 +79,7 @@ class Run:
             before, self.point = self.point, new
             if self._call is not None:
                 self._call(lambda: self._report(None, "The run goes on."))
-            if gap > limits.gtol:
+            if gap > limits.gtol and self.method.may_rest(before, new):
                 _check_still(before, new, limits)
         raise Stop(Status.CONVERGED, f"The gradient is within gtol = {limits.gtol:g}.")
 
@@ -102,19 +103,20 @@ class Run:
             nhev=objective.nhev,
             success=status is Status.CONVERGED,
             status=status,
-            message=message,
+            message=" ".join([message, *objective.remarks]),
             trace=self.trace,
             **self.method.extras(point),
         )
 
 
 def _check_still(before: Point, new: Point, limits: Limits) -> None:
-    """Raise Stop if the values, or the iterates, have come to rest within their tolerances."""
-    fell = before.f - new.f
+    """Raise Stop if the values, or the iterates, have come to rest within their tolerances, or cannot move any more."""
+    fell, xp = before.f - new.f, new.objective.xp
+    if fell == 0 and new is not before and not bool(xp.any(new.x != before.x)):
+        raise Stop(Status.PRECISION_FLOOR if at_floor(new) else Status.NO_PROGRESS)
     if limits.ftol > 0 and 0 <= fell <= limits.ftol * max(abs(before.f), abs(new.f), 1.0):
         raise Stop(Status.CONVERGED, f"The decrease is within ftol = {limits.ftol:g}.")
     if limits.xtol > 0:
-        xp = new.objective.xp
         moved, size = fetch(xp, xp.max(xp.abs(new.x - before.x)), xp.max(xp.abs(new.x)))
         if moved <= limits.xtol * (limits.xtol + size):
             raise Stop(Status.CONVERGED, f"The step is within xtol = {limits.xtol:g}.")

@@ -5,9 +5,21 @@ from collections.abc import Mapping
 from arrayopt.core.objective import Objective
 from arrayopt.errors import OptionError
 from arrayopt.secondorder.line_search.armijo import Armijo
-from arrayopt.secondorder.line_search.search import Line, LineSearch, NoStep, Search, Trials
+from arrayopt.secondorder.line_search.bisection import Bisection
+from arrayopt.secondorder.line_search.exact import Exact
+from arrayopt.secondorder.line_search.hager_zhang import HagerZhang
+from arrayopt.secondorder.line_search.more_thuente import MoreThuente
+from arrayopt.secondorder.line_search.search import Falling, Line, LineSearch, NoStep, Search, Trials
+from arrayopt.secondorder.line_search.weak_wolfe import WeakWolfe
 
-SEARCHES: Mapping[str, type[LineSearch]] = {"armijo": Armijo}
+SEARCHES: Mapping[str, type[LineSearch]] = {
+    "armijo": Armijo,
+    "weak_wolfe": WeakWolfe,
+    "more_thuente": MoreThuente,
+    "hager_zhang": HagerZhang,
+    "exact": Exact,
+    "bisection": Bisection,
+}
 """The rules by name."""
 
 
@@ -28,4 +40,19 @@ def search_by(rule: LineSearch | str, objective: Objective) -> Search:
     return Search(rule, objective)
 
 
-__all__ = ["SEARCHES", "Armijo", "Line", "LineSearch", "NoStep", "Search", "Trials", "search_by"]
+__all__ = [
+    "SEARCHES",
+    "Armijo",
+    "Bisection",
+    "Exact",
+    "Falling",
+    "HagerZhang",
+    "Line",
+    "LineSearch",
+    "MoreThuente",
+    "NoStep",
+    "Search",
+    "Trials",
+    "WeakWolfe",
+    "search_by",
+]

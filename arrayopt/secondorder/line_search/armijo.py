@@ -1,9 +1,11 @@
 """Armijo's rule by backtracking."""
 
+import math
 from dataclasses import dataclass
-from typing import final
+from typing import Literal, final
 
-from arrayopt.secondorder.line_search.search import Line, LineSearch, NoStep, Trials
+from arrayopt.core.options import Count, Share
+from arrayopt.secondorder.line_search.search import SHORTEN, Line, LineSearch, NoStep, Trials
 
 
 @final
@@ -17,6 +19,9 @@ class Armijo(LineSearch):
     ----------
     c1 : float
         In (0, 1).
+    interpolation : {"none", "quadratic"}
+        The next trial after one that fails: `factor` times it, or where the parabola through phi(0), phi'(0) and
+        phi(a) is least, kept within [0.1, 0.5] of it.
     factor : float
         What a trial that fails is multiplied by, in (0, 1).
     most : int
@@ -27,9 +32,10 @@ class Armijo(LineSearch):
     Armijo, Minimization of functions having Lipschitz continuous first partial derivatives, 1966.
     """
 
-    c1: float = 1e-4
-    factor: float = 0.5
-    most: int = 60
+    c1: Share = 1e-4
+    interpolation: Literal["none", "quadratic"] = "none"
+    factor: Share = 0.5
+    most: Count = 60
 
     slopes = False
 
@@ -37,7 +43,13 @@ class Armijo(LineSearch):
         """Try a, and shorter steps."""
         for _ in range(self.most):
             f, _slope = yield a
+            excess = f - line.f - a * line.slope
             if f <= line.f + self.c1 * a * line.slope:
                 return a
-            a *= self.factor
+            if f == math.inf:
+                a *= SHORTEN
+            elif self.interpolation == "none":
+                a *= self.factor
+            else:
+                a *= min(max(-a * line.slope / (2 * excess), 0.1), 0.5)
         raise NoStep(f"no step in {self.most} trials decreases the objective enough")

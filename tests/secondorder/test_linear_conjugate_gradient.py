@@ -1,0 +1,268 @@
+import itertools
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from arrayopt.core.method import Status
+from arrayopt.errors import LeafError, OptionError
+from arrayopt.secondorder.linear_conjugate_gradient import NotPositiveDefiniteError, conjugate_gradients, linear_cg
+from arrayopt.solve import minimize
+from tests.secondorder.rational import fractions, gradients_of_cg, identity, inverse
+from tests.secondorder.transfers import DEVICE, counted, on_device, on_host
+
+SEEDS = st.integers(0, 10**6)
+FEW = settings(max_examples=25)
+
+
+def rational(seed, n):
+    """Return a symmetric positive definite matrix of integers, M'M + I, and a right-hand side, as Fractions."""
+    rng = np.random.default_rng(seed)
+    M = rng.integers(-3, 4, (n, n))
+    return fractions(M.T @ M + np.eye(n, dtype=int)), fractions(rng.integers(-5, 6, n))
+
+
+def matrix(seed, eigenvalues):
+    """Return a symmetric matrix with these eigenvalues."""
+    Q, _ = np.linalg.qr(np.random.default_rng(seed).standard_normal((len(eigenvalues),) * 2))
+    A = (Q * eigenvalues) @ Q.T
+    return (A + A.T) / 2
+
+
+def spread(rng, n, kappa):
+    """Return n eigenvalues in [1, kappa] with both ends among them."""
+    return np.concatenate([[1.0, kappa][:n], kappa ** rng.uniform(0, 1, max(0, n - 2))])
+
+
+# Exact arithmetic ------------------------------------------------------------------------------------------------
+
+
+@FEW
+@given(SEEDS, st.integers(1, 6))
+def test_claim_02_at_most_n_steps_to_a_residual_of_zero_exactly(seed, n):
+    A, b = rational(seed, n)
+    result = linear_cg(A, b, rtol=0.0)
+    assert result.success
+    assert result.iterations <= n
+    assert all(result.residual == 0)
+    assert all(result.x == inverse(A) @ b)
+    assert all(type(x) is Fraction for x in result.x)
+
+
+@FEW
+@given(SEEDS, st.integers(1, 5))
+def test_the_iterates_are_those_of_the_textbook_exactly(seed, n):
+    A, b = rational(seed, n)
+    found = [at.x for at in conjugate_gradients(A, b, 0 * b)][1:]
+    textbook = gradients_of_cg(A, b)
+    assert len(found) == len(textbook)
+    assert all(all(x == y) for x, y in zip(found, textbook, strict=True))
+
+
+@FEW
+@given(SEEDS, st.integers(2, 6), st.data())
+def test_claim_01_k_distinct_eigenvalues_take_k_steps_exactly(seed, n, data):
+    k = data.draw(st.integers(1, n))
+    v = fractions(np.random.default_rng(seed).integers(1, 5, n))
+    Q = identity(n) - Fraction(2) / (v @ v) * np.outer(v, v)  # orthogonal, and its own inverse
+    eigenvalues = fractions([1 + i % k for i in range(n)])
+    b = fractions(np.random.default_rng(seed + 1).integers(-5, 6, n))
+    result = linear_cg((Q * eigenvalues) @ Q, b, rtol=0.0)
+    assert result.iterations <= k
+    assert all(result.residual == 0)
+
+
+@FEW
+@given(SEEDS, st.integers(1, 5))
+def test_a_preconditioner_is_a_change_of_variables_exactly(seed, n):
+    A, b = rational(seed, n)
+    C = identity(n) + np.tril(fractions(np.random.default_rng(seed).integers(-2, 3, (n, n))), -1)
+    # x = C u turns A x = b with M = C C' into C'AC u = C'b without a preconditioner.
+    found = [at.x for at in conjugate_gradients(A, b, 0 * b, C @ C.T)]
+    turned = [C @ at.x for at in conjugate_gradients(C.T @ A @ C, C.T @ b, 0 * b)]
+    assert len(found) == len(turned)
+    assert all(all(x == y) for x, y in zip(found, turned, strict=True))
+
+
+def test_the_inverse_as_preconditioner_takes_one_step_exactly():
+    A, b = rational(3, 5)
+    assert linear_cg(A, b, M=inverse(A), rtol=0.0).iterations == 1
+
+
+# Floating point --------------------------------------------------------------------------------------------------
+
+
+@FEW
+@given(SEEDS, st.integers(1, 8), st.integers(1, 5), st.floats(1.0, 100.0))
+def test_claim_01_k_evenly_spaced_eigenvalues_take_k_steps(seed, k, copies, kappa):
+    A = matrix(seed, np.tile(np.linspace(1.0, kappa, k), copies))
+    result = linear_cg(A, np.random.default_rng(seed).standard_normal(k * copies), rtol=1e-11)
+    assert result.success
+    assert result.iterations <= k
+
+
+def test_claim_01_is_refuted_in_floating_point_for_eigenvalues_in_a_geometric_row():
+    # There are 8 eigenvalues and the condition is 100, but rounding errors cost conjugacy.
+    A = matrix(0, np.tile(np.geomspace(1.0, 100.0, 8), 5))
+    result = linear_cg(A, np.random.default_rng(0).standard_normal(40), rtol=1e-11)
+    assert result.success
+    assert result.iterations > 8
+
+
+@FEW
+@given(SEEDS, st.integers(1, 5), st.floats(1.0, 10.0))
+def test_claim_02_n_steps_for_well_conditioned_matrices(seed, n, kappa):
+    rng = np.random.default_rng(seed)
+    A, b = matrix(seed, spread(rng, n, kappa)), rng.standard_normal(n)
+    result = linear_cg(A, b, rtol=1e-12)
+    assert result.success
+    assert result.iterations <= n
+
+
+def test_claim_02_is_refuted_in_floating_point_for_ill_conditioned_matrices():
+    n = 20
+    A, b = matrix(0, np.geomspace(1.0, 1e4, n)), np.random.default_rng(0).standard_normal(n)
+    result = linear_cg(A, b, rtol=1e-12, maxiter=n)
+    assert result.status is Status.MAXITER
+    assert np.linalg.norm(result.residual) > 1e-2 * np.linalg.norm(b)
+
+
+@FEW
+@given(SEEDS, st.integers(2, 30), st.floats(1.0, 4.0))
+def test_claims_03_and_04_chebyshev_and_errors_that_only_fall(seed, n, exponent):
+    rng, kappa = np.random.default_rng(seed), 10**exponent
+    A, solution = matrix(seed, spread(rng, n, kappa)), rng.standard_normal(n)
+    energies, lengths = [], []
+    for at, _ in zip(conjugate_gradients(A, A @ solution, np.zeros(n)), range(60), strict=False):
+        e = at.x - solution
+        energies.append(np.sqrt(e @ A @ e))
+        lengths.append(np.linalg.norm(e))
+    q = (np.sqrt(kappa) - 1) / (np.sqrt(kappa) + 1)
+    for j, energy in enumerate(energies):
+        assert energy <= 2 * q**j * energies[0] + 1e-12 * energies[0]
+    # At the floor of precision, which for the lengths lies higher by kappa, errors no longer fall.
+    for errors, ground in ((energies, 1e-12), (lengths, 1e-12 * kappa)):
+        for before, after in itertools.pairwise(errors):
+            assert after <= before * (1 + 1e-12) + ground * errors[0]
+
+
+def test_claim_04_does_not_hold_of_the_residual():
+    A, b = np.diag([1.0, 100.0]), np.array([1.0, 0.1])
+    norms = [at.rr for at in conjugate_gradients(A, b, np.zeros(2))]
+    assert norms[1] > norms[0]
+
+
+# How it ends -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_residual_is_that_of_x(dtype):
+    n = 60
+    A, b = matrix(1, np.geomspace(1e-3, 1e2, n)).astype(dtype), np.ones(n, dtype)
+    for rtol in (1e-3, 1e-14):
+        result = linear_cg(A, b, rtol=rtol, maxiter=5000)
+        assert result.x.dtype == result.residual.dtype == dtype
+        np.testing.assert_array_equal(result.residual, b - A @ result.x)
+        reached = np.linalg.norm(result.residual) <= rtol * np.linalg.norm(b)
+        assert result.success == reached
+        assert result.success or result.status is Status.PRECISION_FLOOR
+
+
+def test_replacement_keeps_the_recurrence_true():
+    n = 60
+    A, b = matrix(1, np.geomspace(1e-3, 1e2, n)).astype(np.float32), np.ones(n, np.float32)
+    apart = {}
+    for replace in (0, 50):
+        for at, _ in zip(conjugate_gradients(A, b, 0 * b, replace=replace), range(601), strict=False):
+            last = at
+        apart[replace] = np.linalg.norm(last.r - (b - A @ last.x))
+    # The recurrence alone believes in a residual that is far from b - Ax.
+    assert apart[0] > 1e-3
+    assert apart[50] == 0.0  # step 600 is one of those that replace it
+
+
+@given(SEEDS, st.integers(2, 6))
+@FEW
+def test_negative_curvature_is_a_status_with_its_direction(seed, n):
+    rng = np.random.default_rng(seed)
+    A, b = matrix(seed, np.concatenate([[-1.0], rng.uniform(0.5, 2.0, n - 1)])), rng.standard_normal(n)
+    result = linear_cg(A, b, rtol=1e-13)
+    assert result.status is Status.NEGATIVE_CURVATURE
+    assert not result.success
+    assert result.direction @ A @ result.direction <= 0
+    np.testing.assert_array_equal(result.residual, b - A @ result.x)
+
+
+def test_a_preconditioner_that_is_not_positive_definite_is_seen():
+    result = linear_cg(np.eye(2), np.ones(2), M=-np.eye(2))
+    assert result.status is Status.NEGATIVE_CURVATURE
+    with pytest.raises(NotPositiveDefiniteError):
+        list(conjugate_gradients(np.eye(2), np.ones(2), np.zeros(2), -np.eye(2)))
+
+
+def test_other_ends():
+    A, b = np.diag([1.0, 2.0, 3.0]), np.ones(3)
+    assert linear_cg(A, b, maxiter=1).status is Status.MAXITER
+    assert linear_cg(A, b, x0=b / np.diag(A)).iterations == 0
+    assert linear_cg(A, 0 * b).success
+    assert linear_cg(A, b, rtol=0.0, atol=2.0).iterations == 0
+    assert linear_cg(A * np.nan, b).status is Status.NOT_FINITE
+    assert linear_cg(A, b * np.inf).status is Status.NOT_FINITE
+    assert linear_cg(np.zeros((3, 3)), b).status is Status.NEGATIVE_CURVATURE
+    result = linear_cg(lambda v: A @ v, b, M=lambda v: v / np.diag(A))
+    assert result.success
+    assert result.iterations == 1
+
+
+def test_matrices_are_used_as_scipy_uses_them():
+    from scipy.sparse.linalg import cg
+
+    A, b, M = matrix(5, np.geomspace(1, 1e3, 30)), np.arange(30.0), np.diag(np.linspace(1.0, 2.0, 30))
+    steps = []
+    x, info = cg(A, b, M=M, rtol=1e-8, callback=steps.append)
+    result = linear_cg(A, b, M=M, rtol=1e-8)
+    assert info == 0
+    assert abs(result.iterations - len(steps)) <= 1
+    np.testing.assert_allclose(result.x, x, atol=1e-6)
+
+
+def test_arrays_stay_on_their_device_and_an_iteration_takes_two_transfers():
+    A, b = matrix(2, np.geomspace(1, 10, 8)), np.ones(8)
+    with counted() as seen:
+        result = linear_cg(on_device(A), on_device(b), rtol=1e-10)
+    assert result.x.device == DEVICE
+    assert len(seen) <= 2 * result.iterations + 4
+    np.testing.assert_allclose(A @ on_host(result.x), b, atol=1e-9)
+
+
+def test_as_a_method_it_minimises_quadratics():
+    A, b = matrix(4, np.geomspace(1, 10, 5)), np.ones(5)
+    for second in ({}, {"hess": lambda x: A}, {"hessp": lambda x, v: A @ v}):
+        result = minimize(lambda x: x @ A @ x / 2 - b @ x, np.zeros(5), method="linear_cg", jac=lambda x: A @ x - b,
+                          tol=1e-10, **second)  # fmt: skip
+        assert result.success
+        assert result.nit <= 5
+        assert result.nfev == 1 + result.nit * (1 if second else 2)
+        np.testing.assert_allclose(result.x, np.linalg.solve(A, b), atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "match"),
+    [
+        (lambda A, b: linear_cg(A, b, rtol=-1.0), OptionError, "rtol must be a finite number >= 0, got -1"),
+        (lambda A, b: linear_cg(A, b, atol=np.nan), OptionError, "atol"),
+        (lambda A, b: linear_cg(A, b, maxiter=1.5), OptionError, "maxiter must be an integer >= 0"),
+        (lambda A, b: linear_cg(A, A), LeafError, "b must be an array of one axis, got an array of shape"),
+        (lambda A, b: linear_cg(A, [1.0, 2.0]), LeafError, "b must be an array of one axis, got a list"),
+        (lambda A, b: linear_cg(A[:1], b), LeafError, "A must be a callable or of shape"),
+        (lambda A, b: linear_cg(A, b, M=np.ones(2)), LeafError, "M must be a callable or of shape"),
+        (lambda A, b: linear_cg(A, b, x0=np.ones(3)), LeafError, "x0 must be of shape"),
+        (lambda A, b: linear_cg(A, b, x0=np.ones(2, np.float32)), LeafError, "float64 like b"),
+        (lambda A, b: linear_cg(A, b.astype(int)), LeafError, "real floating"),
+    ],
+)
+def test_wrong_arguments_are_named(call, error, match):
+    with pytest.raises(error, match=match):
+        call(np.eye(2), np.ones(2))
