@@ -1,11 +1,12 @@
 """Arithmetic on numbers that carry a bound of their own rounding error.
 
-Every array is a triple (value, bound, low): the value computed in the leaf's dtype, a bound of its
-distance to what exact arithmetic would give, and a proven lower bound of that exact value, which keeps
-a divisor such as sqrt(v) + eps from looking as if it might vanish. Bounds grow by half a unit in the last
-place at each operation (running error analysis: Wilkinson; Higham, Accuracy and Stability of Numerical
-Algorithms, section 3.3). Where a number overflows its bound is infinite. Where a sign or a comparison hangs on
-rounding the bound covers both sides of the switch, and the element is marked as undecided.
+Every array is a triple (value, bound, low): the value computed in the leaf's dtype, a bound of its distance to what
+exact arithmetic would give, and a proven lower bound of that exact value and of what rounding makes of it, which
+keeps a divisor such as sqrt(v) + eps from looking as if it might vanish. Bounds grow by half a unit in the last
+place at each operation (running error analysis: Wilkinson; Higham, Accuracy and Stability of Numerical Algorithms,
+section 3.3). Where a number overflows its bound is infinite. Where a sign or a comparison hangs on rounding the
+bound covers both sides of the switch, and the element is marked as undecided: `ORDERS` bounds from the switch, for
+that is how far apart correct orders of operations may lie.
 
 The file is long because it holds one function for each operation of the tape.
 """
@@ -27,6 +28,8 @@ from arrayopt.errors import TraceError
 
 DOUBLE, SINGLE = 2.0**-53, 2.0**-24
 """Unit roundoffs of float64 and float32: what a candidate computes its scalars in."""
+ORDERS = 4.0
+"""Bounds that two correct orders of operations may lie apart: 2.41 is the most that was met."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Bounded:
     bound: Array
     """At least the distance to the exact result; infinite where the value overflowed."""
     low: Array
-    """At most the exact result."""
+    """At most the exact result, and at most what any order of these operations computes."""
     switched: Array = np.False_
     """Where a sign or a comparison that hangs on rounding went into the element."""
 
@@ -114,7 +117,7 @@ def _bounded(z: Array, bound: Array, low: Array) -> Bounded:
     bound = np.where(np.isfinite(z), bound, np.inf)
     bound = np.where(np.isnan(bound), np.inf, bound) * (1 + 2.0**-50)
     floor = z.astype(np.float64) - bound
-    low = low - np.abs(low) * 2.0**-51  # the lower bound is itself computed in float64
+    low = low - np.abs(low) * max(_unit(z), 2.0**-51)  # which is itself computed in float64
     low = np.where(np.isnan(low) | (low < floor), floor, low)
     return Bounded(z, bound, np.where(np.isnan(low), -np.inf, low))
 
@@ -171,7 +174,7 @@ def _abs(x: Bounded) -> Bounded:
 
 def _sign(x: Bounded) -> Bounded:
     z = np.asarray(np.sign(x.value))
-    undecided = (np.abs(x.value) <= x.bound) & (x.bound > 0)
+    undecided = (np.abs(x.value) <= ORDERS * x.bound) & (x.bound > 0)
     # at most two apart; one where the value is zero
     return _switched(_bounded(z, np.where(undecided, 1.0 + np.abs(z), 0.0), np.full(z.shape, -1.0)), undecided)
 
@@ -215,7 +218,8 @@ def _smooth(f: Callable[[Array], Array], slope: Callable[[Array], Array]) -> Cal
 
 def _compare(f: Callable[[Array, Array], Array]) -> Callable[[Bounded, Bounded], Truth]:
     def op(x: Bounded, y: Bounded) -> Truth:
-        gap, slack = np.abs(x.value.astype(np.float64) - y.value.astype(np.float64)), x.bound + y.bound
+        gap = np.abs(x.value.astype(np.float64) - y.value.astype(np.float64))
+        slack = ORDERS * (x.bound + y.bound)
         return Truth(np.asarray(f(x.value, y.value)), np.asarray((gap <= slack) & (slack > 0)))
 
     return op

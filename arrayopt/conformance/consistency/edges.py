@@ -224,13 +224,15 @@ def _mixed_shapes(subject: Subject) -> Iterator[Cause]:
 
 def _broken(subject: Subject, shapes: Mapping[str, Shape]) -> Iterator[Cause]:
     told = " and ".join(map(str, shapes.values()))
+    # one gradient may happen to cancel, and be divided by itself: that is no matter of the shape
+    louder = subject.replace(gradients=[{k: x + x / 2 for k, x in by.items()} for by in subject.gradients])
     try:
-        path = joined(subject, shapes).walk()
+        broken = all(not finite(joined(s, shapes).walk()) for s in (subject, louder))
     except CannotRunError as error:
         text = f"it does not run with a leaf of shape {told}: {error}"
         yield Cause("mixed-shapes", text, {REFUSED: str(error)}, not refuses(error))
     else:
-        if not finite(path):
+        if broken:
             yield Cause("mixed-shapes", f"a leaf of shape {told} gives NaN or infinity")
 
 

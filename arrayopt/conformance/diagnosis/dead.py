@@ -2,11 +2,16 @@
 
 import numpy as np
 
-from arrayopt.conformance.candidate import Candidate, CannotRunError
+from arrayopt.conformance.candidate import Candidate, CannotRunError, epsilon
 from arrayopt.conformance.causes import Cause
 from arrayopt.conformance.compare import Ran, distance, run, trajectory
 from arrayopt.conformance.models import Model, numbers, set_up
 from arrayopt.conformance.probes import EXAGGERATED
+
+
+def visible(candidate: Candidate) -> float:
+    """Return the change of the displacement that a precision cannot hide by rounding after every operation."""
+    return max(1e-3, 8 * epsilon(candidate.dtype))
 
 
 def dead_options(candidate: Candidate, first: Ran, match: Model, reference: Model) -> list[Cause]:
@@ -14,13 +19,13 @@ def dead_options(candidate: Candidate, first: Ran, match: Model, reference: Mode
     causes = []
     base, _ = set_up(match, first.probe, candidate.hyper)
     hyper = set_up(reference, first.probe, candidate.hyper)[1]
-    expected = trajectory(base, first.probe)
+    expected, least = trajectory(base, first.probe), visible(candidate)
     for name in candidate.hyper:
         if name not in hyper:
             continue
         other = hyper[name] * 0.5 if hyper[name] else EXAGGERATED.get(name, 0.5)
         known = name in numbers(match)  # another rule of the family may do without it: then it must change something
-        if known and distance(first.probe, trajectory(base.replace(**{name: other}), first.probe), expected) < 1e-3:
+        if known and distance(first.probe, trajectory(base.replace(**{name: other}), first.probe), expected) < least:
             continue
         try:
             moved = run(candidate, first.probe, reference, {name: other})

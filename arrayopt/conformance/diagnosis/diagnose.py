@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from arrayopt.conformance.candidate import Candidate, CannotRunError
 from arrayopt.conformance.causes import Cause
 from arrayopt.conformance.compare import Ran, close, compare, distance, run, trajectory
+from arrayopt.conformance.diagnosis.dead import visible
 from arrayopt.conformance.diagnosis.dialects import (
     Named,
     changes,
@@ -271,7 +272,7 @@ def _dead(case: _Case) -> list[str]:
 def _matters(model: Model, name: str, other: float, first: Ran, candidate: Candidate) -> bool:
     placed, _ = set_up(model, first.probe, candidate.hyper)
     here = trajectory(placed, first.probe)
-    return distance(first.probe, trajectory(placed.replace(**{name: other}), first.probe), here) > 1e-3
+    return distance(first.probe, trajectory(placed.replace(**{name: other}), first.probe), here) > visible(candidate)
 
 
 def _relative(case: _Case) -> Diagnosis | None:
