@@ -10,7 +10,7 @@ from arrayopt.constrained.augmented_objective import Augmented
 from arrayopt.constrained.lagrangian import KKTPoint, Lagrangian
 from arrayopt.core.bounds import projected_gradient, read_bounds
 from arrayopt.core.method import Method, Status, Stop
-from arrayopt.core.objective import Objective, Point, fetch
+from arrayopt.core.objective import Objective, Point, at_floor, fetch
 from arrayopt.core.options import Count, Positive, Share
 from arrayopt.errors import OptionError
 
@@ -72,7 +72,8 @@ class AugmentedLagrangian(Lagrangian):
     honours: ClassVar[tuple[str, ...]] = ("constraints", "bounds")
 
     PATIENCE = 8
-    """Iterations without a lower KKT residual after which a run ends, at the point where it was least."""
+    """Iterations without a lower KKT residual (half as many where rounding ends inner runs) after which a run ends, at
+    the point where it was least."""
     GROWTHS = 16
     """Times that the penalties may grow before growth stops counting as progress."""
     ABYSS = 1e10
@@ -122,7 +123,7 @@ class AugmentedLagrangian(Lagrangian):
             stuck = stuck + grows if high and new.least_violation(weights) else 0
             if stuck > 2:
                 raise Stop(Status.INFEASIBLE, "No near point violates them less.")
-            waited = 0 if new.gap < least else waited + 1
+            waited = 0 if new.gap < least else waited + 1 + (ended is not None)
             least, point, before = min(least, new.gap), new, short
             if grows:
                 penalties, growths = self.growth * penalties, growths + 1
@@ -131,6 +132,10 @@ class AugmentedLagrangian(Lagrangian):
         if best is not point:
             yield best
         raise self._given_up(best, weights, ended)
+
+    def may_rest(self, before: Point, new: Point) -> bool:
+        """Tell whether f has come to rest; where x has to the last bit, `iterates` knows better when to end."""
+        return bool(new.objective.xp.any(new.x != before.x)) and super().may_rest(before, new)
 
     def extras(self, point: Point) -> dict[str, Any]:
         """Return the multipliers and the largest violation."""
@@ -152,7 +157,7 @@ class AugmentedLagrangian(Lagrangian):
 
     def _minimised(self, point: KKTPoint, penalties: Array, scale: float) -> tuple[KKTPoint | None, Stop | None]:
         """Return where an inner run from a point ends, and with what if not by its tolerance."""
-        augmented = Augmented(point.objective, point.constraints, point.multipliers, penalties, point.x)
+        augmented = Augmented(point, penalties)
         here, ended = augmented.at(point.x), None
         goal = self.accuracy * self.inner.gap(here)
         least = here.f - self.ABYSS * (abs(here.f) + scale)
@@ -184,7 +189,7 @@ class AugmentedLagrangian(Lagrangian):
     def _given_up(self, point: KKTPoint, weights: Array, ended: Stop | None) -> Stop:
         if point.least_violation(weights):
             return Stop(Status.INFEASIBLE, "No near point violates them less.")
-        if point.gap <= math.sqrt(point.objective.eps) * (1 + abs(point.f)):
+        if at_floor(point, point.gap):
             return Stop(Status.PRECISION_FLOOR)
         return ended or Stop(Status.NO_PROGRESS)
 

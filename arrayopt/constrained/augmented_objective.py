@@ -3,7 +3,6 @@
 from typing import Any, final
 
 from arrayopt.backend import Array
-from arrayopt.constrained.constraints import Constraints
 from arrayopt.constrained.lagrangian import KKTPoint
 from arrayopt.core.objective import Objective, Point
 
@@ -21,37 +20,36 @@ class Augmented(Objective):
 
     Parameters
     ----------
-    outer : Objective
-        f.
-    constraints : Constraints
-    multipliers, penalties : array, shape (k,)
-        :math:`\lambda` and :math:`\rho`.
-    x : array, shape (n,)
-        Where it is to be minimised from.
+    start : KKTPoint
+        Where it is to be minimised from, with :math:`\lambda` and the constraints; f is not evaluated there again.
+    penalties : array, shape (k,)
+        :math:`\rho`.
     """
 
-    def __init__(
-        self, outer: Objective, constraints: Constraints, multipliers: Array, penalties: Array, x: Array
-    ) -> None:
-        super().__init__(self._both, x, jac=True)
-        self.box = outer.box
-        self.given = self.given | (outer.given & {"hess"})
-        self.outer, self._constraints = outer, constraints
-        self._multipliers, self._penalties = multipliers, penalties
+    def __init__(self, start: KKTPoint, penalties: Array) -> None:
+        super().__init__(self._both, start.x, jac=True)
+        self.outer, self._constraints = start.objective, start.constraints
+        self.box = self.outer.box
+        self.given = self.given | (self.outer.given & {"hess"})
+        self._start, self._multipliers, self._penalties = start, start.multipliers, penalties
         self._held: dict[int, tuple[Array, KKTPoint]] = {}
-        self._latest: KKTPoint | None = None
+        self._asked: Array = None
+        self._latest = start
 
     def at(self, x: Array, d: Array = None) -> Point:
         """Evaluate, and hold what was evaluated beneath."""
+        self._asked = x
         point = super().at(x, d)
-        assert self._latest is not None
         self._held[id(point.x)] = point.x, self._latest
         return point
 
     def beneath(self, point: Point) -> KKTPoint:
         r"""Return the objective's point with the constraints, and with :math:`\mu` as multipliers."""
         found = self._held.get(id(point.x))
-        return found[1] if found is not None else self._evaluated(point.x)
+        if found is None:
+            self._asked = point.x
+            return self._evaluated(point.x)
+        return found[1]
 
     def forget_others(self, point: Point) -> None:
         """Hold on to one point only."""
@@ -73,7 +71,10 @@ class Augmented(Objective):
         return self.hessian(point) @ v if "hess" in self.given else super().hessian_product(point, v)
 
     def _evaluated(self, x: Array) -> KKTPoint:
-        there = KKTPoint(self.outer.at(x), self._constraints, self._multipliers)
+        if self._asked is self._start.x:
+            there = self._start
+        else:
+            there = KKTPoint(self.outer.at(x), self._constraints, self._multipliers)
         return there.with_multipliers(self._constraints.allowed(self._multipliers - self._penalties * there.c))
 
     def _both(self, x: Array) -> tuple[Any, Array]:

@@ -127,9 +127,9 @@ class Lagrangian(Method):
     -----
     The result's `multipliers` are a vector in the order of the constraints, each with its components in order (SciPy's
     SLSQP has those of all equalities first). Their sign is that of :math:`L = f - \lambda^T c`, as SLSQP's: those of
-    inequalities :math:`c \ge 0` are :math:`\ge 0`, and each is the derivative of the minimum by the right-hand side of its
-    constraint, :math:`\lambda_i = \mathrm d f^* / \mathrm d b_i` for :math:`c_i(x) = b_i`. `constr_violation` is the
-    largest violation. `gtol` bounds the KKT residual (`KKTPoint.gap`); `ftol` and `xtol` end a run only where the
+    inequalities :math:`c \ge 0` are :math:`\ge 0`, and each is the derivative of the minimum by the right-hand side of
+    its constraint, :math:`\lambda_i = \mathrm d f^* / \mathrm d b_i` for :math:`c_i(x) = b_i`. `constr_violation` is
+    the largest violation. `gtol` bounds the KKT residual (`KKTPoint.gap`); `ftol` and `xtol` end a run only where the
     constraints are met and the multipliers rest, to half of the dtype's digits.
     """
 

@@ -9,7 +9,7 @@ from arrayopt.backend import Array
 from arrayopt.constrained.kkt import kkt_step
 from arrayopt.constrained.lagrangian import KKTPoint, Lagrangian
 from arrayopt.core.method import Status, Stop
-from arrayopt.core.objective import Objective, Point, fetch
+from arrayopt.core.objective import Objective, Point, at_floor, fetch
 from arrayopt.errors import OptionError
 
 
@@ -80,20 +80,21 @@ class KKTNewton(Lagrangian):
                 return new
         if point.least_violation():
             raise Stop(Status.INFEASIBLE, "No near point violates them less.")
-        if point.gap <= math.sqrt(point.objective.eps) * (1 + abs(point.f)):
+        if at_floor(point, point.gap):
             raise Stop(Status.PRECISION_FLOOR)
         raise Stop(Status.SINGULAR if singular else Status.NO_PROGRESS)
 
     def _along(self, point: KKTPoint, d: Array, multipliers: Array, scale: float) -> KKTPoint | None:
         """Return the point that is reached along a step, None if there is none with a lesser residual."""
-        size, a = _size(point, scale), 1.0
-        for _ in range(1 if self.damping == "none" else self.TRIALS):
+        pure, a = self.damping == "none", 1.0
+        size = math.inf if pure else _size(point, scale)
+        for _ in range(1 if pure else self.TRIALS):
             there = point.objective.at(point.x + a * d)
             if there.finite:
                 mixed = multipliers if a == 1.0 else point.multipliers + a * (multipliers - point.multipliers)
                 new = KKTPoint(there, point.constraints, mixed)
                 new.step = a
-                if self.damping == "none" or _size(new, scale) <= (1 - self.C1 * a) * size:
+                if pure or _size(new, scale) <= (1 - self.C1 * a) * size:
                     return new
             a /= 2
         return None
@@ -105,8 +106,9 @@ def _solved(w: Array, point: KKTPoint, pseudo: bool) -> tuple[Array, Array] | No
         d, multipliers = kkt_step(w, point.jacobian, point.g, point.c, pseudo)
     except (ValueError, RuntimeError):  # NumPy's LinAlgError is the one, torch's the other
         return None
-    squared = d @ d + multipliers @ multipliers
-    return (d, multipliers) if math.isfinite(fetch(point.objective.xp, squared)[0]) else None
+    xp = point.objective.xp
+    (largest,) = fetch(xp, xp.max(xp.abs(xp.concat([d, multipliers]))))
+    return (d, multipliers) if math.isfinite(largest) else None
 
 
 def _size(point: KKTPoint, scale: float) -> float:

@@ -1,4 +1,7 @@
-"""The objective as methods see it: vectors in, points out, every evaluation counted."""
+"""The objective as methods see it: vectors in, points out, every evaluation counted.
+
+The file is long because layout as a vector, bounds and differences all stand between a method and one call of `fun`.
+"""
 
 import math
 from collections.abc import Callable, Sequence
@@ -74,9 +77,9 @@ class Point:
         return math.isfinite(self.f) and (self._g is None or math.isfinite(self._gmax))
 
 
-def at_floor(point: Point) -> bool:
-    """Tell whether a gradient is so small that rounding errors of the values hide what is left to gain."""
-    return point.gmax <= math.sqrt(point.objective.eps) * (1 + abs(point.f))
+def at_floor(point: Point, gap: float | None = None) -> bool:
+    """Tell whether a gradient, or a method's `gap`, is so small that rounding hides what is left to gain."""
+    return (point.gmax if gap is None else gap) <= math.sqrt(point.objective.eps) * (1 + abs(point.f))
 
 
 class Objective:

@@ -74,7 +74,7 @@ def cauchy_point(objective: Objective, point: Point, model: LimitedHessian) -> C
         path = _Path(theta, M, dd, dd_forever, p, floor=objective.eps * theta * dd)
         order, start, size, found = xp.argsort(t), 0, CHUNK, None
         while found is None:
-            index = order[start : start + size]
+            index = order[start : min(start + size, objective.n)]
             columns = xp.reshape(xp.take(model.rows, index, axis=1), (-1,))
             times, along, flat = model.fetch(xp.take(t, index), xp.take(d, index), columns)
             k = int(np.count_nonzero(times < math.inf))

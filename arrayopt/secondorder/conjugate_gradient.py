@@ -145,7 +145,7 @@ class ConjugateGradient(Method):
     Nocedal 1992 for "+" and the hybrid; Hager and Zhang 2005 and 2013 (its floor), and their survey of 2006.
     """
 
-    beta: Literal["fr", "pr+", "hs+", "dy", "hz", "pr-fr"] = "pr+"
+    beta: Literal["fr", "pr+", "hs+", "dy", "hz", "pr-fr"] = "hs+"
     line_search: LineSearch | str = NEARLY_EXACT
     first: Literal["slope", "hager_zhang"] = "slope"
     descent: Tolerance = 0.01

@@ -2,8 +2,8 @@ r"""Positive definite matrices near a symmetric one, as pure functions: what New
 
 Where the Hessian is not positive definite, Newton's direction need not descend, or need not exist. Each function here
 returns what makes it so: a multiple of I (`shift`), a diagonal (`gill_murray_wright`), or other eigenvalues
-(`flipped`). Multiplying the matrix by a power of two multiplies what they return by it, bit by bit for `gill_murray_
-wright`; for the other two so does `arrayopt.secondorder.factors.power_of_two` first.
+(`flipped`). None knows units: for a multiple of the matrix they return that multiple. Bit by bit they do so where
+the multiple is a power of two, `gill_murray_wright` always, and the others after `factors.power_of_two`.
 """
 
 import math

@@ -8,7 +8,7 @@ from typing import Literal, final
 from arrayopt.backend import Array
 from arrayopt.core.method import Method, Status, Stop
 from arrayopt.core.objective import Objective, Point, fetch
-from arrayopt.secondorder.automatic import AUTOMATIC, search_or_automatic
+from arrayopt.secondorder.automatic import AUTOMATIC, LineSearches, search_or_automatic, steepest
 from arrayopt.secondorder.factors import power_of_two, solve
 from arrayopt.secondorder.line_search import LineSearch
 from arrayopt.secondorder.modified_cholesky import flipped, gill_murray_wright, identity, shift, shifted
@@ -33,7 +33,8 @@ class Newton(Method):
         eigenvalues (see `arrayopt.secondorder.modified_cholesky`); or the Hessian. All are the Hessian itself where
         that is positive definite. After a shift, a quarter of it is tried first at the next point.
     line_search : LineSearch or str
-        A rule, the name of one in `SEARCHES`, or "auto" (`Automatic`): Moré and Thuente's as long as it finds a step.
+        A rule, the name of one in `SEARCHES`, or "auto": Moré and Thuente's as long as it finds a step, and Hager and
+        Zhang's then. When no step is found along the direction, the search goes along -g.
 
     Notes
     -----
@@ -75,14 +76,27 @@ class Newton(Method):
             least = tau * LESS if tau else least
             if self.damping == "none":
                 point = objective.at(point.x + d)
+            elif self.modification == "none" and not objective.dot(point.g, d) < 0:
+                raise Stop(Status.NEGATIVE_CURVATURE, "Newton's direction does not descend; set a modification.")
             else:
-                slope = objective.dot(point.g, d)
-                if not slope < 0:
-                    if self.modification == "none":
-                        raise Stop(Status.NEGATIVE_CURVATURE, "Newton's direction ascends; set a modification.")
-                    raise Stop(Status.NO_PROGRESS, "Rounding errors hide the direction of descent.")
-                point = search(point, d, slope, 1.0)
+                point = searched(search, point, d)
             yield point
+
+
+def searched(search: LineSearches, point: Point, d: Array) -> Point:
+    """Return the point that a search along d accepts; along -g if d does not descend or the search finds no step.
+
+    At the floor of precision no other direction helps, and the search's `Stop` passes.
+    """
+    objective = point.objective
+    slope = objective.dot(point.g, d)
+    if slope < 0:
+        try:
+            return search(point, d, slope, 1.0)
+        except Stop as stop:
+            if stop.status is not Status.LINE_SEARCH:
+                raise
+    return search(point, *steepest(objective, point.g))
 
 
 def newton_direction(
@@ -112,6 +126,8 @@ def newton_direction(
     elif modification == "gmw":
         B = B + gill_murray_wright(B)[:, None] * identity(B)
     d = solve(B, b)
+    if d is None and modification != "none":  # the pivots that were added are lost in rounding
+        d = solve(shifted(B, shift(B)), b)
     if d is None:
         raise Stop(Status.SINGULAR, "It is the Hessian.")
     return d, tau * unit

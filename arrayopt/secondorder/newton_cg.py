@@ -8,6 +8,7 @@ from arrayopt.core.method import Method, Status, Stop
 from arrayopt.core.objective import Objective, Point
 from arrayopt.secondorder.automatic import AUTOMATIC, search_or_automatic
 from arrayopt.secondorder.line_search import LineSearch
+from arrayopt.secondorder.newton import searched
 from arrayopt.secondorder.truncated_cg import forced, products, steps_of_cg
 
 POWERS = {"superlinear": 0.5, "quadratic": 1.0}
@@ -29,7 +30,7 @@ class NewtonCG(Method):
     forcing : {"superlinear", "quadratic"}
         How fast it converges once the search accepts :math:`a_k = 1`: q = 1/2 for order 3/2, or q = 1 for order 2.
     line_search : LineSearch or str
-        A rule, the name of one in `SEARCHES`, or "auto" (`Automatic`). The first trial is 1.
+        A rule, the name of one in `SEARCHES`, or "auto", as in `Newton`. The first trial is 1.
 
     References
     ----------
@@ -51,10 +52,6 @@ class NewtonCG(Method):
             *_, last = steps_of_cg(products(objective, point), point.g, tolerance=tolerance)
             if last.end == "not finite":
                 raise Stop(Status.NOT_FINITE, "A product with the Hessian is not.")
-            d = last.p if last.norm > 0 else -point.g
-            slope = dot(point.g, d)
-            if not slope < 0:
-                raise Stop(Status.NO_PROGRESS, "Rounding errors hide the direction of descent.")
-            point = search(point, d, slope, 1.0)
+            point = searched(search, point, last.p)
             norm = dot(point.g, point.g) ** 0.5
             yield point

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal, final
 
 from arrayopt.core.method import Method, Status, Stop
-from arrayopt.core.objective import Objective, Point, fetch
+from arrayopt.core.objective import Objective, Point, at_floor, fetch
 from arrayopt.core.options import Interval, Positive
 from arrayopt.secondorder.truncated_cg import forced, products
 from arrayopt.secondorder.trust_subproblems import Solver, cauchy, dogleg, exact, steihaug
@@ -16,6 +16,8 @@ POOR, GOOD = 0.25, 0.75
 SHRINK, GROW = 0.25, 2.0
 BLUR = 10.0
 """In units of the rounding of f: differences of values that say nothing."""
+NOISE = 100.0
+"""In units of `BLUR`: errors of f that sums of many terms have."""
 MOST = 60
 """Steps from one point that may be rejected; the radius has shrunk by 4^60 then."""
 
@@ -108,7 +110,7 @@ class TrustRegion(Method):
             if new.f == -math.inf:
                 raise Stop(Status.UNBOUNDED, "It is -inf at a trial step.")
             if step.promised <= blur:
-                if new.f <= point.f + blur and new.gmax < point.gmax:
+                if new.f <= point.f + NOISE * blur and new.gmax < point.gmax:
                     return new, radius
                 break
             ratio = (point.f - new.f + blur) / (step.promised + blur) if new.finite else -math.inf
@@ -120,5 +122,4 @@ class TrustRegion(Method):
                 radius = min(GROW * radius, self.max_radius)
             if ratio > self.eta:
                 return new, radius
-        small = point.gmax <= math.sqrt(objective.eps) * (1 + abs(point.f))
-        raise Stop(Status.PRECISION_FLOOR if small else Status.NO_PROGRESS)
+        raise Stop(Status.PRECISION_FLOOR if at_floor(point) else Status.NO_PROGRESS)

@@ -80,7 +80,7 @@ class Run:
             if self._call is not None:
                 self._call(lambda: self._report(None, "The run goes on."))
             if gap > limits.gtol and self.method.may_rest(before, new):
-                _check_still(before, new, limits)
+                _check_still(before, new, limits, gap)
         raise Stop(Status.CONVERGED, f"The gradient is within gtol = {limits.gtol:g}.")
 
     def _note(self, new: Point) -> float:
@@ -109,11 +109,11 @@ class Run:
         )
 
 
-def _check_still(before: Point, new: Point, limits: Limits) -> None:
+def _check_still(before: Point, new: Point, limits: Limits, gap: float) -> None:
     """Raise Stop if the values, or the iterates, have come to rest within their tolerances, or cannot move any more."""
     fell, xp = before.f - new.f, new.objective.xp
     if fell == 0 and new is not before and not bool(xp.any(new.x != before.x)):
-        raise Stop(Status.PRECISION_FLOOR if at_floor(new) else Status.NO_PROGRESS)
+        raise Stop(Status.PRECISION_FLOOR if at_floor(new, gap) else Status.NO_PROGRESS)
     if limits.ftol > 0 and 0 <= fell <= limits.ftol * max(abs(before.f), abs(new.f), 1.0):
         raise Stop(Status.CONVERGED, f"The decrease is within ftol = {limits.ftol:g}.")
     if limits.xtol > 0:

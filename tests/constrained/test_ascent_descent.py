@@ -1,5 +1,7 @@
 """Descent in x, ascent in the multipliers."""
 
+import itertools
+
 import array_api_strict
 import numpy as np
 import pytest
@@ -68,12 +70,12 @@ def test_a_linear_objective_spirals_out_and_the_extragradient_in(lr, x, m):
             lr=lr, lr_multipliers=lr, multipliers=[1 + m], order=order,
         )  # fmt: skip
         distances = [np.hypot(x, m)] + [np.hypot(a[0] - 1, b[0] - 1) for a, b in states]
-        for before, after in zip(distances[:-1], distances[1:], strict=True):
+        for before, after in itertools.pairwise(distances):
             assert after == pytest.approx(np.sqrt(factor) * before, rel=1e-9, abs=1e-12)
 
 
 def test_a_penalty_makes_the_circle_converge():
-    # L is concave in x here for negative multipliers turned positive: without the penalty it leaves the circle.
+    # With its multiplier -1/2, L is convex in x near the solution, but hardly; the penalty makes it more so.
     runs = {
         penalty: minimize(
             CIRCLE.fun, (-1.1, -0.8), jac=CIRCLE.jac, method="ascent_descent", constraints=CIRCLE.constraints,

@@ -10,16 +10,15 @@ from hypothesis import strategies as st
 from arrayopt import to_numpy
 from arrayopt.constrained import KKTNewton
 from arrayopt.core.method import Status
-from arrayopt.errors import OptionError
+from arrayopt.errors import LeafError, OptionError
 from arrayopt.solve import minimize
 from tests.constrained.by_hand import CIRCLE, LINE, SPHERE_AND_PLANE
 
 
-def newton(problem, x0=None, **options):
-    options = {"gtol": 1e-12, **options}
+def newton(problem, x0=None, callback=None, **options):
     return minimize(
-        problem.fun, x0 or problem.x0, jac=problem.jac, hess=lambda x: np.zeros((x.size, x.size)),
-        method="kkt_newton", constraints=problem.constraints, options=options,
+        problem.fun, problem.x0 if x0 is None else x0, jac=problem.jac, method="kkt_newton",
+        constraints=problem.constraints, callback=callback, options={"gtol": 1e-7, **options},
     )  # fmt: skip
 
 
@@ -40,15 +39,7 @@ def test_one_step_solves_a_quadratic_program(seed, k):
 @pytest.mark.parametrize("problem", [CIRCLE, SPHERE_AND_PLANE], ids=str)
 def test_convergence_is_quadratic(problem):
     solution, errors = np.asarray(problem.x), []
-    newton(
-        problem,
-        x0=tuple(solution + 0.1),
-        callback_errors=None,
-    ) if False else minimize(
-        problem.fun, solution + 0.1, jac=problem.jac, hess=lambda x: np.zeros((x.size, x.size)), method="kkt_newton",
-        constraints=problem.constraints, callback=lambda x: errors.append(np.linalg.norm(x - solution)),
-        options={"gtol": 1e-14, "maxiter": 6},
-    )  # fmt: skip
+    newton(problem, solution + 0.1, lambda x: errors.append(np.linalg.norm(x - solution)), gtol=1e-14, maxiter=6)
     used = [e for e in errors if 1e-13 < e < 1e-1]
     assert len(used) >= 2
     assert all(after <= 3 * before**2 for before, after in zip(errors, used[1:], strict=False))
@@ -76,14 +67,14 @@ def test_damping_goes_where_the_pure_step_does_not():
     runs = {
         damping: minimize(
             lambda x: x[1] ** 2, [3.0, 1.0], jac=lambda x: np.asarray([0.0, 2 * x[1]]), method="kkt_newton",
-            constraints=steep, options={"damping": damping, "maxiter": 30},
+            constraints=steep, options={"damping": damping, "maxiter": most},
         )
-        for damping in ("none", "residual")
+        for damping, most in (("none", 7), ("residual", 100))
     }  # fmt: skip
     assert runs["residual"].status is Status.CONVERGED
     np.testing.assert_allclose(runs["residual"].x, [0.0, 0.0], atol=1e-5)
     assert not runs["none"].success
-    assert abs(runs["none"].x[0]) > 10
+    assert abs(runs["none"].x[0]) > 1e6
     gaps = [record.gap for record in runs["residual"].trace]
     assert gaps[-1] < 1e-5 < gaps[0]
 
@@ -92,8 +83,8 @@ def test_it_seeks_stationary_points_of_any_kind():
     # From the upper half of the circle it finds the highest point, where the multiplier has the other sign.
     result = newton(CIRCLE, x0=(1.2, 0.9))
     assert result.status is Status.CONVERGED
-    np.testing.assert_allclose(result.x, [1.0, 1.0], rtol=1e-12)
-    np.testing.assert_allclose(result.multipliers, [0.5], rtol=1e-12)
+    np.testing.assert_allclose(result.x, [1.0, 1.0], rtol=1e-6)
+    np.testing.assert_allclose(result.multipliers, [0.5], rtol=1e-6)
 
 
 def test_dependent_constraints_have_the_shortest_multipliers():
@@ -116,8 +107,8 @@ def test_without_a_solution_of_the_system_it_is_singular():
 
 def test_without_constraints_it_is_newtons_method():
     result = minimize(
-        lambda x: np.sum(np.cosh(x - 1)), [0.3, 2.0], jac=lambda x: np.sinh(x - 1), hess=lambda x: np.diag(np.cosh(x - 1)),
-        method="kkt_newton", options={"gtol": 1e-13},
+        lambda x: np.sum(np.cosh(x - 1)), [0.3, 2.0], jac=lambda x: np.sinh(x - 1),
+        hess=lambda x: np.diag(np.cosh(x - 1)), method="kkt_newton", options={"gtol": 1e-13},
     )  # fmt: skip
     assert result.status is Status.CONVERGED
     np.testing.assert_allclose(result.x, [1.0, 1.0], rtol=1e-13)
@@ -137,9 +128,9 @@ def test_inequalities_are_refused():
 
 
 def test_multipliers_to_start_with_are_checked():
-    for given in ([1.0, 2.0], np.ones((1, 1))):
-        with pytest.raises(ValueError, match="multipliers: expected one a constraint"):
-            newton(LINE, multipliers=given)
+    for wrong in ([1.0, 2.0], np.ones((1, 1))):
+        with pytest.raises(LeafError, match="multipliers: expected one a constraint"):
+            newton(LINE, multipliers=wrong)
     assert newton(LINE, multipliers=[5.0]).status is Status.CONVERGED
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.optimize
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arrayopt import to_numpy, use
@@ -69,6 +69,7 @@ def test_minimisers_are_minimisers(problem):
 
 @each
 @given(st.integers(0, 10**6), st.floats(0.01, 10.0))
+@settings(max_examples=20)
 def test_nothing_is_below_the_minimum(problem, seed, size):
     x = size * np.random.default_rng(seed).standard_normal((50, problem.n))
     assert np.all(problem.value(x) >= problem.minimum)
@@ -76,6 +77,7 @@ def test_nothing_is_below_the_minimum(problem, seed, size):
 
 @each
 @given(st.integers(0, 10**6))
+@settings(max_examples=20)
 def test_convexity_and_smoothness_are_as_said(problem, seed):
     x = 2 * np.random.default_rng(seed).standard_normal((20, problem.n))
     eigenvalues = np.linalg.eigvalsh(problem.hessian(x))

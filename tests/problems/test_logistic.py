@@ -44,7 +44,7 @@ OPTIMA = [
 cases = pytest.mark.parametrize(("data", "penalty", "f", "norm", "first", "last", "smooth", "cond"), OPTIMA)
 
 
-def newton(loss, steps=20):
+def newton(loss, steps=14):
     w = loss.start
     for _ in range(steps):
         w = w - np.linalg.solve(loss.hessian(w), loss.gradient(w))

@@ -258,6 +258,17 @@ def test_a_singular_or_indefinite_hessian_has_a_status():
 
 
 @each_modification
+def test_a_direction_along_which_there_is_no_step_is_followed_by_minus_g(modification):
+    # the third row of the Hessian is zero at the start: the step there is 1e15 long, where f is 1e61
+    result = end(
+        lambda x: float(((x**2 - np.arange(1, 6)) ** 2).sum()), lambda x: 4 * x * (x**2 - np.arange(1, 6)),
+        lambda x: np.diag(12 * x**2 - 4 * np.arange(1, 6)), np.ones(5), modification=modification, gtol=1e-9,
+    )  # fmt: skip
+    assert result.success
+    np.testing.assert_allclose(np.abs(result.x), np.sqrt(np.arange(1, 6)), rtol=1e-9)
+
+
+@each_modification
 def test_no_hessian_at_all_is_steepest_descent(modification):
     result = end(lambda x: float(x @ [3.0, 4.0]), lambda x: np.asarray([3.0, 4.0]), lambda x: np.zeros((2, 2)),
                  [0.0, 0.0], modification=modification, maxiter=1)  # fmt: skip

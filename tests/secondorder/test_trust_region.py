@@ -5,6 +5,7 @@ from itertools import pairwise
 import array_api_strict
 import numpy as np
 import pytest
+import scipy.optimize
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -58,6 +59,33 @@ def test_on_a_quadratic_the_last_step_is_newtons(subproblem, seed, n):
     assert result.success
     np.testing.assert_allclose(result.x, c, atol=1e-8)
     assert result.nfev == result.nit + 1  # the model is right: no step is rejected
+
+
+@pytest.mark.parametrize(
+    ("method", "scipys", "options", "most"),
+    [("trust_region", "trust-exact", {"gtol": 1e-8}, 1.0), ("newton", "newton-cg", {"xtol": 1e-10}, 0.8)],
+)
+def test_evaluations_beside_scipys(method, scipys, options, most):
+    # the geometric mean of the ratios; SciPy's radius of at most 1000 makes brown_badly_scaled no fair one
+    problems = [FUNCTIONS[k]() for k in FUNCTIONS if k not in ("huber", "brown_badly_scaled")]
+    problems += [rosenbrock(5), rosenbrock(10), FUNCTIONS["quadratic"](1e4, 10, rng=0), logistic_on("breast_cancer")]
+    ratios = []
+    for problem in problems:
+        counts = []
+        for run_ in (
+            lambda f, p: minimize(
+                f, p.start, jac=p.gradient, hess=p.hessian, method=method, options={"gtol": 1e-8, "maxiter": 2000}
+            ),
+            lambda f, p: scipy.optimize.minimize(
+                f, p.start, jac=p.gradient, hess=p.hessian, method=scipys, options={"maxiter": 2000, **options}
+            ),
+        ):
+            calls = []
+            result = run_(lambda x, p=problem, calls=calls: calls.append(0) or float(p.value(x)), problem)
+            assert np.abs(result.jac).max() <= 1e-5
+            counts.append(len(calls))
+        ratios.append(counts[0] / counts[1])
+    assert np.exp(np.mean(np.log(ratios))) <= most
 
 
 def test_exact_leaves_a_saddle_point_and_cauchys_step_does_not():

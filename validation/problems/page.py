@@ -72,7 +72,7 @@ TAIL = """\
     python -m validation.problems --problems sample --precision float32
     python -m validation.problems --problems logistic
     python -m validation.problems --problems logistic --precision float32
-    python -m validation.problems --problems nist --starts 1,2 --doc
+    python -m validation.problems --problems nist --starts 1,2 --solvers 'scipy*,lbfgs,bfgs,newton*,trust*' --doc
 
 Each writes its part of `validation/problems/results.json`, of which this page is a view.
 """
