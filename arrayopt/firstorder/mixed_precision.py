@@ -8,7 +8,6 @@ from arrayopt.backend import Namespace
 from arrayopt.core.options import Interval, check_count
 from arrayopt.core.state import State
 from arrayopt.core.trees import Leaf
-from arrayopt.errors import OptionError
 from arrayopt.firstorder.wrapper import HALF, After, Call, Leaves, Number, Wrapper, all_finite, cast, wide
 
 SCALES = Interval(2.0**-126, 2.0**128)
@@ -75,9 +74,6 @@ class MixedPrecision(Wrapper):
     def __post_init__(self) -> None:
         """Check that the scale is a number, not a schedule, and the count of steps."""
         super().__post_init__()
-        for name in ("scale", "growth", "backoff"):
-            if callable(getattr(self, name)):
-                raise OptionError(f"MixedPrecision: {name} must be a number; the scale follows overflows, not t")
         check_count("MixedPrecision", "interval", self.interval)
 
     def slots(self, leaf: Leaf) -> Mapping[str, Literal["zeros", "params"]]:

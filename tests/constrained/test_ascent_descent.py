@@ -2,10 +2,8 @@
 
 import itertools
 
-import array_api_strict
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +11,7 @@ from arrayopt import InverseSqrt, to_numpy
 from arrayopt.core.method import Status
 from arrayopt.errors import OptionError
 from arrayopt.solve import minimize
+from tests.common.libraries import libraries
 from tests.constrained.by_hand import CIRCLE, HS22, LINE
 
 
@@ -104,7 +103,7 @@ def test_options_are_checked():
             minimize(LINE.fun, LINE.x0, method="ascent_descent", constraints=LINE.constraints, options=options)
 
 
-@pytest.mark.parametrize("xp", [np, array_api_strict, torch], ids=["numpy", "strict", "torch"])
+@pytest.mark.parametrize("xp", libraries("numpy", "strict", "torch"))
 def test_libraries_and_dtypes(xp):
     result = minimize(
         lambda x: x @ x, xp.asarray([3.0, -4.0], dtype=xp.float32), jac=lambda x: 2.0 * x, method="ascent_descent",

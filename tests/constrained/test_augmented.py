@@ -3,10 +3,8 @@
 import itertools
 import math
 
-import array_api_strict
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +19,7 @@ from arrayopt.errors import OptionError
 from arrayopt.problems import rosenbrock
 from arrayopt.secondorder import BFGS, LBFGS, Newton
 from arrayopt.solve import minimize
+from tests.common.libraries import libraries
 from tests.constrained.by_hand import ALL, BOX, CIRCLE, CORNER, HS22, LINE
 
 
@@ -272,7 +271,7 @@ def test_a_tree_of_matrices():
     np.testing.assert_allclose(result.bound_multipliers["b"], [-3.0], atol=1e-6)
 
 
-@pytest.mark.parametrize("xp", [np, array_api_strict, torch], ids=["numpy", "strict", "torch"])
+@pytest.mark.parametrize("xp", libraries("numpy", "strict", "torch"))
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_libraries_and_dtypes(xp, dtype):
     kind = getattr(xp, dtype)

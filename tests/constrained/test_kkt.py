@@ -1,14 +1,13 @@
 """The KKT system: steps, multipliers and inertia as functions of arrays."""
 
-import array_api_strict
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from arrayopt import to_numpy
 from arrayopt.constrained import inertia, kkt_matrix, kkt_step, nearest_multipliers
+from tests.common.libraries import libraries
 
 
 def system(seed, n=5, k=2):
@@ -97,7 +96,7 @@ def test_inertia_of_a_singular_matrix():
     assert inertia(np.zeros((2, 2))) == (0, 0, 2)
 
 
-@pytest.mark.parametrize("xp", [array_api_strict, torch], ids=["strict", "torch"])
+@pytest.mark.parametrize("xp", libraries("strict", "torch"))
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_other_libraries_in_their_dtype(xp, dtype):
     kind = getattr(xp, dtype)

@@ -1,9 +1,7 @@
 """Newton's method on the KKT system."""
 
-import array_api_strict
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +10,7 @@ from arrayopt.constrained import KKTNewton
 from arrayopt.core.method import Status
 from arrayopt.errors import LeafError, OptionError
 from arrayopt.solve import minimize
+from tests.common.libraries import libraries
 from tests.constrained.by_hand import CIRCLE, LINE, SPHERE_AND_PLANE
 
 
@@ -134,7 +133,7 @@ def test_multipliers_to_start_with_are_checked():
     assert newton(LINE, multipliers=[5.0]).status is Status.CONVERGED
 
 
-@pytest.mark.parametrize("xp", [np, array_api_strict, torch], ids=["numpy", "strict", "torch"])
+@pytest.mark.parametrize("xp", libraries("numpy", "strict", "torch"))
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_libraries_and_dtypes(xp, dtype):
     kind = getattr(xp, dtype)

@@ -253,7 +253,7 @@ def test_a_wrapper_is_data():
         (lambda: Average(rule=Adam(), decay=1.0), "Average: decay must be a number in"),
         (lambda: IfFinite(rule=Adam(), max_consecutive_errors=True), "max_consecutive_errors must be an integer >= 0"),
         (lambda: MixedPrecision(rule=Adam(), scale=0.0), "MixedPrecision: scale must be a number in"),
-        (lambda: MixedPrecision(rule=Adam(), scale=lambda t: 2.0), "scale must be a number; the scale follows"),
+        (lambda: MixedPrecision(rule=Adam(), scale=lambda t: 2.0), "MixedPrecision: scale must be a number, got"),
         (lambda: MixedPrecision(rule=Adam(), growth=0.5), "MixedPrecision: growth must be a finite number >= 1"),
         (lambda: MixedPrecision(rule=Adam(), backoff=1.0), "MixedPrecision: backoff must be a number in"),
         (lambda: MixedPrecision(rule=Adam(), interval=0), "MixedPrecision: interval must be an integer >= 1"),

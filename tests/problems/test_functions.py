@@ -2,11 +2,9 @@
 
 import math
 
-import array_api_strict
 import numpy as np
 import pytest
 import scipy.optimize
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,6 +22,7 @@ from arrayopt.problems import (
     two_basins,
     wood,
 )
+from tests.common.libraries import libraries
 
 PROBLEMS = {
     **{name: make() for name, make in FUNCTIONS.items()},
@@ -107,7 +106,7 @@ def test_a_batch_is_its_rows(problem):
 
 
 @each
-@pytest.mark.parametrize("xp", [np, array_api_strict, torch], ids=["numpy", "strict", "torch"])
+@pytest.mark.parametrize("xp", libraries("numpy", "strict", "torch"))
 def test_library_and_dtype_are_kept(problem, xp):
     x = xp.asarray(problem.begin, dtype=xp.float32)
     for mine, reference in (

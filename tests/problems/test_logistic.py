@@ -3,10 +3,8 @@
 import builtins
 import math
 
-import array_api_strict
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import datasets
@@ -15,6 +13,7 @@ from arrayopt import to_numpy, use
 from arrayopt.errors import LeafError, MissingPeerError, OptionError
 from arrayopt.problems import LogisticRegression, logistic_on
 from arrayopt.problems.bundled import TWO_CLASSES, two_classes
+from tests.common.libraries import libraries
 
 # Data, penalty, f*, norm of w*, first and last weight, smoothness, condition of the Hessian: spec/second_order.md 7.
 OPTIMA = [
@@ -160,7 +159,7 @@ def test_a_batch_of_weights_is_the_weights_one_by_one():
         np.testing.assert_allclose(products[i], loss.hessian_product(w[i], v[i]), rtol=1e-13, atol=1e-15)
 
 
-@pytest.mark.parametrize("xp", [array_api_strict, torch], ids=["strict", "torch"])
+@pytest.mark.parametrize("xp", libraries("strict", "torch"))
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_other_array_libraries_in_their_dtype(xp, dtype):
     like, rng = random_loss(1)

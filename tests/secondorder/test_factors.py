@@ -1,21 +1,13 @@
 """Factorisations that answer None, in every array library."""
 
-import array_api_strict
-import jax
 import numpy as np
 import pytest
-import torch
 
 from arrayopt import to_numpy
 from arrayopt.secondorder.factors import cholesky, power_of_two, solve
+from tests.common.libraries import makers
 
-LIBRARIES = {
-    "numpy": np.asarray,
-    "torch": torch.asarray,
-    "strict": array_api_strict.asarray,
-    "jax": jax.numpy.asarray,
-}
-each_library = pytest.mark.parametrize("make", LIBRARIES.values(), ids=LIBRARIES)
+each_library = pytest.mark.parametrize("make", makers("numpy", "torch", "strict", "jax"))
 
 
 @each_library

@@ -1,14 +1,13 @@
 """What makes a symmetric matrix positive definite: that it does, that it leaves alone what is, and how much it adds."""
 
-import array_api_strict
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from arrayopt import to_numpy
 from arrayopt.secondorder.modified_cholesky import MOST, flipped, gill_murray_wright, shift, shifted
+from tests.common.libraries import makers
 
 
 @st.composite
@@ -90,7 +89,7 @@ def test_no_shift_for_nothing():
     assert MOST > 12
 
 
-@pytest.mark.parametrize("make", [torch.asarray, array_api_strict.asarray], ids=["torch", "strict"])
+@pytest.mark.parametrize("make", makers("torch", "strict"))
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_other_libraries_do_the_same(make, dtype):
     rng = np.random.default_rng(0)

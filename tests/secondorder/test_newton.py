@@ -2,10 +2,8 @@
 
 from itertools import pairwise
 
-import array_api_strict
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +13,7 @@ from arrayopt.core.objective import Objective
 from arrayopt.errors import OptionError
 from arrayopt.problems import FUNCTIONS, LogisticRegression, logistic_on, rosenbrock
 from arrayopt.secondorder.newton import Newton, newton_direction
+from tests.common.libraries import makers
 from tests.secondorder.smooth import convex, quadratic
 
 PURE = Newton(damping="none", modification="none")
@@ -324,9 +323,7 @@ def test_without_a_hessian_products_or_differences_stand_for_it():
     np.testing.assert_array_equal(products.x, whole.x)
 
 
-@pytest.mark.parametrize(
-    "make", [np.asarray, torch.asarray, array_api_strict.asarray], ids=["numpy", "torch", "strict"]
-)
+@pytest.mark.parametrize("make", makers("numpy", "torch", "strict"))
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @each_modification
 def test_libraries_and_dtypes_are_kept(make, dtype, modification):

@@ -2,16 +2,15 @@
 
 from itertools import pairwise
 
-import array_api_strict
 import numpy as np
 import pytest
 import scipy.optimize
-import torch
 
 from arrayopt import minimize, to_numpy
 from arrayopt.core.method import Status
 from arrayopt.problems import FUNCTIONS, logistic_on, rosenbrock
 from arrayopt.secondorder.newton_cg import NewtonCG
+from tests.common.libraries import makers
 from tests.secondorder.smooth import quadratic
 
 
@@ -113,7 +112,7 @@ def test_it_takes_no_more_evaluations_than_scipy_on_logistic_regression():
     assert mine.nfev <= theirs.nfev
 
 
-@pytest.mark.parametrize("make", [torch.asarray, array_api_strict.asarray], ids=["torch", "strict"])
+@pytest.mark.parametrize("make", makers("torch", "strict"))
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_libraries_and_dtypes_are_kept(make, dtype):
     problem = rosenbrock(3)

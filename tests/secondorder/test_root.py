@@ -2,10 +2,8 @@
 
 from itertools import pairwise
 
-import array_api_strict
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +12,7 @@ from arrayopt import find_root, to_numpy
 from arrayopt.core.method import Status
 from arrayopt.errors import LeafError, OptionError
 from arrayopt.secondorder.root import Roots
+from tests.common.libraries import makers
 
 
 def errors(f, fprime, x0, root, steps=12):
@@ -145,9 +144,7 @@ def test_minimising_is_finding_a_root_of_the_derivative():
     assert iterates == pytest.approx(roots, rel=1e-15)
 
 
-@pytest.mark.parametrize(
-    "make", [np.asarray, torch.asarray, array_api_strict.asarray], ids=["numpy", "torch", "strict"]
-)
+@pytest.mark.parametrize("make", makers("numpy", "torch", "strict"))
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex64, np.complex128])
 def test_libraries_shapes_and_dtypes_are_kept(make, dtype):
     x0 = make(np.asarray([[1.0, 2.0, -3.0]], dtype=dtype))

@@ -2,11 +2,9 @@
 
 from itertools import pairwise
 
-import array_api_strict
 import numpy as np
 import pytest
 import scipy.optimize
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +13,7 @@ from arrayopt.core.method import Status
 from arrayopt.errors import OptionError
 from arrayopt.problems import FUNCTIONS, logistic_on, rosenbrock
 from arrayopt.secondorder.trust_region import TrustRegion
+from tests.common.libraries import makers
 from tests.secondorder.smooth import quadratic
 
 SUBPROBLEMS = ("exact", "steihaug", "dogleg")
@@ -197,7 +196,7 @@ def test_options_and_names():
             TrustRegion(**options)
 
 
-@pytest.mark.parametrize("make", [torch.asarray, array_api_strict.asarray], ids=["torch", "strict"])
+@pytest.mark.parametrize("make", makers("torch", "strict"))
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @each
 def test_libraries_and_dtypes_are_kept(subproblem, make, dtype):

@@ -236,6 +236,14 @@ def test_an_error_in_fun_is_the_callers():
         minimize(lambda x: 1 / 0, X0)
 
 
+@pytest.fixture(autouse=True)
+def _ctrl_c_is_heard():
+    """A process started in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def interrupting(after):
     calls = []
 
