@@ -1,8 +1,8 @@
 """Many problems at once: L-BFGS and conjugate gradients on the rows of a matrix, each row a problem of its own.
 
 All rows are evaluated together, and each goes on at its own pace: what is decided of a row, is decided by masks. Rows
-that have ended stay where they are. A row's numbers do not depend on the other rows. The file is long because methods on
-rows share nothing with those on vectors but their formulas: two methods and their one loop stand here together.
+that have ended stay where they are. A row's numbers do not depend on the other rows. The file is long because methods
+on rows share nothing with those on vectors but their formulas: two methods and their one loop stand here together.
 """
 
 import math
