@@ -6,6 +6,7 @@ last point. A method that cannot go on raises `Stop`.
 """
 
 import enum
+import math
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -75,10 +76,13 @@ class Method(Checked):
         Second derivatives that it asks the objective for: "hess" or "hessp".
     honours : tuple of str
         Arguments of `minimize` beyond the objective that it honours: "bounds", "constraints".
+    derivative_free : bool
+        It never asks for a gradient: `gtol` says nothing to it, and it ends by a `Stop` of its own.
     """
 
     needs: ClassVar[tuple[str, ...]] = ()
     honours: ClassVar[tuple[str, ...]] = ()
+    derivative_free: ClassVar[bool] = False
 
     def prepare(self, objective: "Objective") -> None:
         """Tell an objective what it has to respect, before its first evaluation: nothing, by default."""
@@ -96,7 +100,7 @@ class Method(Checked):
 
     def gap(self, point: "Point") -> float:
         """Return what `gtol` bounds: the largest component of the gradient, unless a method knows better."""
-        return point.gmax
+        return math.inf if self.derivative_free else point.gmax
 
     def may_rest(self, before: "Point", new: "Point") -> bool:
         """Tell whether a run may end because f and x have come to rest: not while something else still moves."""

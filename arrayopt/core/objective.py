@@ -14,6 +14,7 @@ from array_api_compat import device
 from arrayopt.backend import Array, Namespace, is_array, namespace, to_numpy
 from arrayopt.core import trees
 from arrayopt.core.method import Status, Stop
+from arrayopt.core.population import Workers, values
 from arrayopt.core.trees import Tree
 from arrayopt.errors import LeafError, OptionError
 
@@ -152,8 +153,6 @@ class Objective:
         self._curvature: tuple[Point, Array] | None = None
         self.box: tuple[Array, Array] | None = None
         self.remarks: list[str] = []
-        if jac is None:
-            self.remarks.append("Gradients are forward differences of fun, for there is no jac.")
 
     # Vectors and trees --------------------------------------------------------------------------
 
@@ -238,6 +237,26 @@ class Objective:
             point.f, gmax, slope = fetch(self.xp, f, largest, g @ d)
             point.set_gradient(g, gmax, slope)
         return point
+
+    def population(self, x: Array, vectorized: bool, workers: Workers | None) -> Array:
+        """Evaluate the values of a population, shape (n, d); see `arrayopt.core.population.values`.
+
+        Raises
+        ------
+        Stop
+            If there would be more evaluations than the limit allows.
+        """
+        count = int(x.shape[0])
+        if self.nfev + count > self.maxfun:
+            raise Stop(Status.MAXFUN)
+        self.nfev += count
+        if vectorized:
+            return values(self._fun, x, *self._args)
+        return values(self._on_tree, x, workers=workers or map)
+
+    def _on_tree(self, x: Array) -> Any:
+        out = self._fun(self.tree(x), *self._args)
+        return out[0] if self._jac is True else out
 
     def differentiate(self, point: Point) -> None:
         """Evaluate the gradient at a point that lacks it."""
@@ -354,6 +373,9 @@ class Objective:
 
     def _differences(self, x: Array, f: Any) -> Array:
         """Return forward differences with the step sqrt(eps) max(1, |x_i|), which balances rounding and curvature."""
+        remark = "Gradients are forward differences of fun, for there is no jac."
+        if remark not in self.remarks:
+            self.remarks.append(remark)
         xp, root = self.xp, math.sqrt(self.eps)
         found = []
         f = float(f) if isinstance(f, float) else fetch(xp, f)[0]

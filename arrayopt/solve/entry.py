@@ -7,8 +7,10 @@ from arrayopt.core import options as checks
 from arrayopt.core.method import Method
 from arrayopt.core.objective import Objective
 from arrayopt.core.optimizer import Optimizer
+from arrayopt.core.population import Population
 from arrayopt.errors import OptionError
 from arrayopt.solve import bridge
+from arrayopt.solve.populations import ByPopulation
 from arrayopt.solve.rules import ByRule
 from arrayopt.solve.running import Limits, Run
 from arrayopt.solve.table import METHODS
@@ -122,6 +124,8 @@ def _chosen(method: Any, given: Mapping[str, Any]) -> Method:
     """Return the method of a name or an instance, with the options given."""
     if isinstance(method, Optimizer):
         return ByRule(rule=method.replace(**given) if given else method)
+    if isinstance(method, Population):
+        return _of_population(method, given)
     if isinstance(method, Method):
         return method.replace(**given) if given else method
     if method not in METHODS:
@@ -132,8 +136,18 @@ def _chosen(method: Any, given: Mapping[str, Any]) -> Method:
         raise OptionError(
             f"minimize: unknown method {method!r}; {hint}there are {', '.join(METHODS)}, and SciPy's as 'scipy:NAME'"
         )
-    made = METHODS[method](**given)
+    make: Any = METHODS[method]
+    if isinstance(make, type) and issubclass(make, Population):
+        return _of_population(make, given)
+    made = make(**given)
     return made if isinstance(made, Method) else ByRule(rule=made)
+
+
+def _of_population(make: Any, given: Mapping[str, Any]) -> Method:
+    """Return a population method: some options are about how it is run, the others are its own."""
+    own = dict(given)
+    how = {name: own.pop(name) for name in ("seed", "vectorized", "workers") if name in own}
+    return ByPopulation(population=make.replace(**own) if isinstance(make, Population) else make(**own), **how)
 
 
 def _limits(objective: Objective, general: Mapping[str, Any]) -> Limits:

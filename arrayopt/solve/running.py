@@ -64,7 +64,7 @@ class Run:
         objective, limits = self.objective, self.limits
         self.point = objective.at(objective.x0)
         gap = self._note(self.point)
-        if not math.isfinite(gap):
+        if math.isnan(gap):
             raise Stop(Status.NOT_FINITE, "It is so at x0 already.")
         iterates = self.method.iterates(objective, self.point)
         while gap > limits.gtol:
@@ -74,7 +74,7 @@ class Run:
             if new is None:
                 raise Stop(Status.NO_PROGRESS)
             gap = self._note(new)
-            if not math.isfinite(gap):
+            if math.isnan(gap):
                 raise Stop(Status.UNBOUNDED if new.f == -math.inf else Status.NOT_FINITE)
             before, self.point = self.point, new
             if self._call is not None:
@@ -84,7 +84,9 @@ class Run:
         raise Stop(Status.CONVERGED, f"The gradient is within gtol = {limits.gtol:g}.")
 
     def _note(self, new: Point) -> float:
-        gap = self.method.gap(new) if new.finite else math.nan
+        gap = self.method.gap(new) if new.finite or self.method.derivative_free else math.nan
+        if not (math.isfinite(gap) or self.method.derivative_free):  # the gradient may have been evaluated just now
+            gap = math.nan
         objective = self.objective
         self.trace.append(Record(len(self.trace), objective.nfev, objective.njev, new.f, gap, new.step))
         return gap
@@ -96,7 +98,7 @@ class Run:
         return OptimizeResult(
             x=objective.tree(point.x),
             fun=point.f,
-            jac=None if not self.trace else objective.tree(point.g),
+            jac=None if not self.trace or self.method.derivative_free else objective.tree(point.g),
             nit=max(0, len(self.trace) - 1),
             nfev=objective.nfev,
             njev=objective.njev,
