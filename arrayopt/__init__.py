@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from arrayopt.firstorder import *  # noqa: F403 (its __all__ is the one list of rules and wrappers)
     from arrayopt.readers.blocks.layout import flatten_leaves as flatten_leaves
     from arrayopt.readers.inplace import inplace as inplace
+    from arrayopt.secondorder.linear_conjugate_gradient import linear_cg as linear_cg
     from arrayopt.secondorder.root import find_root as find_root
     from arrayopt.solve import METHODS as METHODS
     from arrayopt.solve import for_scipy as for_scipy
@@ -44,6 +45,7 @@ _HOMES = {
     "State": "arrayopt.core.state",
     "flatten_leaves": "arrayopt.readers.blocks.layout",
     "find_root": "arrayopt.secondorder.root",
+    "linear_cg": "arrayopt.secondorder.linear_conjugate_gradient",
     "inplace": "arrayopt.readers.inplace",
     **dict.fromkeys(("METHODS", "for_scipy", "minimize", "minimize_batch"), "arrayopt.solve"),
     **dict.fromkeys(_SCHEDULES, "arrayopt.core.schedules"),

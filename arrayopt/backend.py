@@ -70,6 +70,15 @@ def to_numpy(x: Array) -> np.ndarray:
     return np.asarray(x)
 
 
+def fetch(xp: Namespace, *numbers: Array) -> list[float]:
+    """Bring 0-d arrays to the host, in one transfer; what is there already stays."""
+    if all(isinstance(x, (float, np.generic, np.ndarray)) for x in numbers):
+        return [float(x) for x in numbers]
+    away = [x for x in numbers if not isinstance(x, (float, np.generic))]
+    held = iter(to_numpy(xp.stack([xp.reshape(x, ()) for x in away])).tolist())
+    return [float(x) if isinstance(x, (float, np.generic)) else next(held) for x in numbers]
+
+
 def default() -> Namespace:
     """Return the namespace in which functions without array arguments create arrays.
 

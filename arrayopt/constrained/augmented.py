@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
-from arrayopt.backend import Array
+from arrayopt.backend import Array, fetch
 from arrayopt.constrained.augmented_objective import Augmented
 from arrayopt.constrained.lagrangian import KKTPoint, Lagrangian
 from arrayopt.core.bounds import projected_gradient, read_bounds
 from arrayopt.core.method import Method, Status, Stop
-from arrayopt.core.objective import Objective, Point, at_floor, fetch
+from arrayopt.core.objective import Objective, Point, at_floor
 from arrayopt.core.options import Count, Positive, Share
 from arrayopt.errors import OptionError
 

@@ -10,12 +10,12 @@ from typing import Any, ClassVar
 
 from array_api_compat import device
 
-from arrayopt.backend import Array, is_array
+from arrayopt.backend import Array, fetch, is_array
 from arrayopt.constrained.constraints import Constraints
 from arrayopt.constrained.kkt import nearest_multipliers
 from arrayopt.core.bounds import projected_gradient
 from arrayopt.core.method import Method
-from arrayopt.core.objective import Objective, Point, fetch
+from arrayopt.core.objective import Objective, Point
 from arrayopt.errors import LeafError
 
 

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Literal, final
 
-from arrayopt.backend import Array
+from arrayopt.backend import Array, fetch
 from arrayopt.constrained.kkt import kkt_step
 from arrayopt.constrained.lagrangian import KKTPoint, Lagrangian
 from arrayopt.core.method import Status, Stop
-from arrayopt.core.objective import Objective, Point, at_floor, fetch
+from arrayopt.core.objective import Objective, Point, at_floor
 from arrayopt.errors import OptionError
 
 

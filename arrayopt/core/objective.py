@@ -1,6 +1,7 @@
 """The objective as methods see it: vectors in, points out, every evaluation counted.
 
-The file is long because layout as a vector, bounds and differences all stand between a method and one call of `fun`.
+The file is long because layout as a vector, bounds, and the shapes that functions may return all stand between a method
+and one call of `fun`.
 """
 
 import math
@@ -11,21 +12,12 @@ import numpy as np
 import optree
 from array_api_compat import device
 
-from arrayopt.backend import Array, Namespace, is_array, namespace, to_numpy
-from arrayopt.core import trees
+from arrayopt.backend import Array, fetch, is_array, namespace, to_numpy
+from arrayopt.core import differences, trees
 from arrayopt.core.method import Status, Stop
 from arrayopt.core.population import Workers, values
 from arrayopt.core.trees import Tree
 from arrayopt.errors import LeafError, OptionError
-
-
-def fetch(xp: Namespace, *numbers: Array) -> list[float]:
-    """Bring 0-d arrays to the host, in one transfer; what is there already stays."""
-    if all(isinstance(x, (float, np.generic, np.ndarray)) for x in numbers):
-        return [float(x) for x in numbers]
-    away = [x for x in numbers if not isinstance(x, (float, np.generic))]
-    held = iter(to_numpy(xp.stack([xp.reshape(x, ()) for x in away])).tolist())
-    return [float(x) if isinstance(x, (float, np.generic)) else next(held) for x in numbers]
 
 
 class Point:
@@ -206,9 +198,7 @@ class Objective:
 
     def projected(self, x: Array) -> Array:
         """Return the nearest point to x within the box."""
-        if self.box is None:
-            return x
-        return self.xp.minimum(self.xp.maximum(x, self.box[0]), self.box[1])
+        return differences.within(self.box, x)
 
     # Evaluation ---------------------------------------------------------------------------------
 
@@ -280,7 +270,7 @@ class Objective:
                 raise LeafError(f"hess: returned shape {tuple(h.shape)}, expected {(self.n, self.n)}")
             return h
         eye = self.xp.eye(self.n, dtype=self.dtype, device=device(self.x0))
-        times = self._curved if self._hessp is None else self.hessian_product
+        times = self._product_by_difference if self._hessp is None else self.hessian_product
         columns = self.xp.stack([times(point, eye[i, :]) for i in range(self.n)])
         return (columns + columns.T) / 2
 
@@ -295,53 +285,22 @@ class Objective:
             if self._curvature is None or self._curvature[0] is not point:  # products at one point come in a row
                 self._curvature = point, self.hessian(point)
             return self._curvature[1] @ v
-        return self._curved(point, v)
+        return self._product_by_difference(point, v)
+
+    def _product_by_difference(self, point: Point, v: Array) -> Array:
+        def gradient(x: Array) -> Array:
+            return self._gradient(x, math.nan) if callable(self._jac) else self.at(x).g
+
+        return differences.curvature(gradient, point.x, point.g, v, "jac" in self.given)
 
     def check_gradient(self) -> None:
-        """Compare the gradient at x0 with central differences, coordinate by coordinate.
+        """Compare the gradient at x0 with central differences; see `arrayopt.core.differences.check_gradient`."""
+        if "jac" in self.given:
+            point = self.at(differences.inside(self.box, self.x0))
+            differences.check_gradient(self._host_value, point.x, point.g, self.box)
 
-        Raises
-        ------
-        OptionError
-            If they disagree beyond what differences can tell, with the worst coordinate.
-        """
-        if "jac" not in self.given:
-            return
-        root = self.eps ** (1 / 3)
-        x0, box = self.x0, self.box
-        if box is not None:  # so far inside, where the bounds leave room, that both differences are
-            far = root * self.xp.maximum(self.xp.abs(x0), self.xp.ones_like(x0))
-            x0 = self.xp.minimum(self.xp.maximum(x0, box[0] + far), box[1] - far)
-        point = self.at(x0)
-        x0 = point.x
-        mine, where = to_numpy(point.g).astype(float), to_numpy(x0)
-        for i in range(self.n):
-            h = root * max(1.0, abs(float(where[i])))
-            mask = self.xp.asarray(np.arange(self.n) == i, device=device(x0))
-            ends = [self.projected(self.xp.where(mask, x0 + s, x0)) for s in (h, -h)]
-            span = float(to_numpy(ends[0])[i]) - float(to_numpy(ends[1])[i])
-            if span < h:  # bounds too near to each other to tell
-                continue
-            up, down = (fetch(self.xp, self._value(end)[0])[0] for end in ends)
-            found = (up - down) / span
-            noise = 1e3 * (root * root * (1 + abs(found)) + self.eps * (abs(up) + abs(down)) / h)
-            if not abs(found - mine[i]) <= noise:
-                raise OptionError(
-                    f"jac: component {i} is {mine[i]:.9g} at x0, but differences of fun give {found:.9g}; "
-                    "correct it, or leave jac out to use differences"
-                )
-
-    def _curved(self, point: Point, v: Array) -> Array:
-        """Return the forward difference of the gradient along v."""
-        size, x = fetch(self.xp, self.xp.max(self.xp.abs(v)), self.xp.max(self.xp.abs(point.x)))
-        if size == 0.0:
-            return v
-        # A gradient that is itself a difference has errors of sqrt(eps), for which sqrt(eps) would be too short a step.
-        h = (math.sqrt(self.eps) if "jac" in self.given else self.eps**0.25) * max(1.0, x) / size
-        moved = point.x + h * v
-        if callable(self._jac):
-            return (self._gradient(moved, math.nan) - point.g) / h
-        return (self.at(moved).g - point.g) / h
+    def _host_value(self, x: Array) -> float:
+        return fetch(self.xp, self._value(x)[0])[0]
 
     def _value(self, x: Array) -> tuple[Array, Array | None]:
         if self.nfev >= self.maxfun:
@@ -369,31 +328,10 @@ class Objective:
             return self._checked(self._jac(self.tree(x), *self._args), "jac")
         if self._jac is True:
             raise AssertionError("fun returns both; `at` has them")
-        return self._differences(x, f)
-
-    def _differences(self, x: Array, f: Any) -> Array:
-        """Return forward differences with the step sqrt(eps) max(1, |x_i|), which balances rounding and curvature."""
         remark = "Gradients are forward differences of fun, for there is no jac."
         if remark not in self.remarks:
             self.remarks.append(remark)
-        xp, root = self.xp, math.sqrt(self.eps)
-        found = []
-        f = float(f) if isinstance(f, float) else fetch(xp, f)[0]
-        where = to_numpy(x)
-        box = None if self.box is None else [to_numpy(side) for side in self.box]
-        eye = np.arange(self.n)
-        for i in range(self.n):
-            h = root * max(1.0, abs(float(where[i]))) * (-1.0 if where[i] < 0 else 1.0)
-            if box is not None:
-                h = _fitting(h, float(box[0][i] - where[i]), float(box[1][i] - where[i]))
-            mask = xp.asarray(eye == i, device=device(x))
-            moved = self.projected(xp.where(mask, x + h, x))
-            h = float(to_numpy(moved)[i]) - float(where[i])  # what the dtype made of it
-            if h == 0.0:  # its bounds meet: whatever the derivative is, it cannot move
-                found.append(0.0)
-                continue
-            found.append((fetch(xp, self._value(moved)[0])[0] - f) / h)
-        return xp.asarray(found, dtype=self.dtype, device=device(x))
+        return differences.forward_gradient(self._host_value, x, fetch(self.xp, f)[0], self.box)
 
     def _checked(self, g: Tree, what: str) -> Array:
         """Return a gradient as a vector of the dtype of x0."""
@@ -412,13 +350,6 @@ class Objective:
                 shapes = f"{tuple(x.shape)}, expected {tuple(self.leaves[path].shape)} like x0"
                 raise LeafError(f"{what}: {trees.label(path)} has shape {shapes}")
         return self.xp.astype(self.vector(leaves), self.dtype)
-
-
-def _fitting(h: float, least: float, most: float) -> float:
-    """Return a step like h in [least, most], where 0 is: turned round if it does not fit, or the longest there is."""
-    if least <= h <= most:
-        return h
-    return -h if least <= -h <= most else max(least, most, key=abs)
 
 
 def started(x0: Any) -> Tree:

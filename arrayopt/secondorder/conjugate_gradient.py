@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, final
 
-from arrayopt.backend import Array
+from arrayopt.backend import Array, fetch
 from arrayopt.core.method import Method, Stop
-from arrayopt.core.objective import Objective, Point, fetch
+from arrayopt.core.objective import Objective, Point
 from arrayopt.core.options import Positive, Tolerance
 from arrayopt.secondorder.automatic import no_step, search_or_automatic, steepest
 from arrayopt.secondorder.line_search import LineSearch, MoreThuente

@@ -5,8 +5,7 @@ import importlib
 import math
 from typing import Any
 
-from arrayopt.backend import Array, Namespace, namespace
-from arrayopt.core.objective import fetch
+from arrayopt.backend import Array, Namespace, fetch, namespace
 
 
 def cholesky(A: Array) -> Array | None:

@@ -7,10 +7,10 @@ from typing import Any, ClassVar, final
 
 import numpy as np
 
-from arrayopt.backend import Array
-from arrayopt.core.bounds import read_bounds
+from arrayopt.backend import Array, fetch
+from arrayopt.core.bounds import projected_gradient, read_bounds
 from arrayopt.core.method import Method, Status, Stop
-from arrayopt.core.objective import Objective, Point, fetch
+from arrayopt.core.objective import Objective, Point
 from arrayopt.core.options import Count
 from arrayopt.secondorder.automatic import AUTOMATIC, no_step, search_or_automatic
 from arrayopt.secondorder.cauchy import CauchyPoint, cauchy_point
@@ -67,12 +67,10 @@ class LBFGSB(Method):
 
     def gap(self, point: Point) -> float:
         """Return the largest component of the projected gradient."""
-        box, g = point.objective.box, point.g
+        box, xp = point.objective.box, point.objective.xp
         if box is None:
             return point.gmax
-        xp = point.objective.xp
-        free = xp.where(g < 0.0, xp.maximum(g, point.x - box[1]), xp.minimum(g, point.x - box[0]))
-        return fetch(xp, xp.max(xp.abs(free)))[0]
+        return fetch(xp, xp.max(xp.abs(projected_gradient(box, point.x, point.g))))[0]
 
     def iterates(self, objective: Objective, start: Point) -> Iterator[Point]:
         """Minimise the model within the bounds, search the line, take up the pair."""

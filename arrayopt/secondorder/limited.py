@@ -17,8 +17,8 @@ from typing import Any, Protocol
 import numpy as np
 from array_api_compat import device
 
-from arrayopt.backend import Array, Namespace, to_numpy
-from arrayopt.core.objective import Objective, Point, fetch
+from arrayopt.backend import Array, Namespace, fetch, to_numpy
+from arrayopt.core.objective import Objective, Point
 
 Direction = tuple[Array, float]
 """A direction and the slope along it."""

@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from arrayopt.backend import Array, is_array, namespace
+from arrayopt.backend import Array, fetch, is_array, namespace
 from arrayopt.core.method import Status
-from arrayopt.core.objective import fetch
 from arrayopt.core.options import check_count
 from arrayopt.errors import LeafError, OptionError
 

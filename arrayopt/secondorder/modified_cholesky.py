@@ -10,8 +10,7 @@ import math
 
 from array_api_compat import device
 
-from arrayopt.backend import Array, namespace
-from arrayopt.core.objective import fetch
+from arrayopt.backend import Array, fetch, namespace
 from arrayopt.secondorder.factors import cholesky
 
 SHARE = 1e-3

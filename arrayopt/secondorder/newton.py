@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, final
 
-from arrayopt.backend import Array
+from arrayopt.backend import Array, fetch
 from arrayopt.core.method import Method, Status, Stop
-from arrayopt.core.objective import Objective, Point, fetch
+from arrayopt.core.objective import Objective, Point
 from arrayopt.secondorder.automatic import AUTOMATIC, LineSearches, search_or_automatic, steepest
 from arrayopt.secondorder.factors import power_of_two, solve
 from arrayopt.secondorder.line_search import LineSearch

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, final
 
-from arrayopt.backend import Array, namespace
+from arrayopt.backend import Array, fetch, namespace
 from arrayopt.core.method import Method, Stop
-from arrayopt.core.objective import Objective, Point, fetch
+from arrayopt.core.objective import Objective, Point
 from arrayopt.core.options import Tolerance
 from arrayopt.errors import OptionError
 from arrayopt.secondorder.automatic import AUTOMATIC, no_step, search_or_automatic, steepest

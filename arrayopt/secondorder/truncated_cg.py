@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Literal, NamedTuple
 
-from arrayopt.backend import Array, namespace
-from arrayopt.core.objective import Objective, Point, fetch
+from arrayopt.backend import Array, fetch, namespace
+from arrayopt.core.objective import Objective, Point
 
 End = Literal["", "solved", "boundary", "negative curvature", "not finite"]
 

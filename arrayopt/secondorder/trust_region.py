@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Literal, final
 
+from arrayopt.backend import fetch
 from arrayopt.core.method import Method, Status, Stop
-from arrayopt.core.objective import Objective, Point, at_floor, fetch
+from arrayopt.core.objective import Objective, Point, at_floor
 from arrayopt.core.options import Interval, Positive
 from arrayopt.secondorder.truncated_cg import forced, products
 from arrayopt.secondorder.trust_subproblems import Solver, cauchy, dogleg, exact, steihaug

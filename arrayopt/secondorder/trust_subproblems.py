@@ -10,8 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from array_api_compat import device
 
-from arrayopt.backend import Array, namespace, to_numpy
-from arrayopt.core.objective import fetch
+from arrayopt.backend import Array, fetch, namespace, to_numpy
 from arrayopt.secondorder.factors import power_of_two, solve
 from arrayopt.secondorder.modified_cholesky import shift, shifted
 from arrayopt.secondorder.truncated_cg import Step, steps_of_cg

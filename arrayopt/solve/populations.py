@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
+from arrayopt.backend import fetch
 from arrayopt.core.method import Method
-from arrayopt.core.objective import Objective, Point, fetch
+from arrayopt.core.objective import Objective, Point
 from arrayopt.core.population import Population
 
 

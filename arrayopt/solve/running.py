@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from arrayopt.backend import fetch
 from arrayopt.core.method import Method, Status, Stop
-from arrayopt.core.objective import Objective, Point, at_floor, fetch
+from arrayopt.core.objective import Objective, Point, at_floor
 
 
 class Record(NamedTuple):

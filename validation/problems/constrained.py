@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from validation.problems.problem import Array
-from validation.problems.s2mpj import WANTED, NotLoadedError, folder
-from validation.problems.s2mpj import _silence as silence
+from validation.problems.s2mpj import WANTED, NotLoadedError, folder, silence
 
 INFINITY = 1e20
 """What stands for it in bounds."""

@@ -58,7 +58,7 @@ def load(name: str) -> Problem:
     if source not in sys.path:
         sys.path.insert(0, source)
     try:
-        with _silence():
+        with silence():
             made = getattr(importlib.import_module(f"python_problems.{name}"), name)()
             found = _problem(name, made)
             f, g = found.value_and_gradient(found.x0)
@@ -82,12 +82,12 @@ def _problem(name: str, made: object) -> Problem:
         raise NotLoadedError("it has bounds or constraints")
 
     def value_and_gradient(x: Array) -> tuple[float, Array]:
-        with _silence():
+        with silence():
             f, g = made.fgx(np.asarray(x, dtype=np.float64))
         return float(np.asarray(f).item()), np.asarray(g, dtype=np.float64).ravel()
 
     def hessian(x: Array) -> Array:
-        with _silence():
+        with silence():
             h = made.fgHx(np.asarray(x, dtype=np.float64))[2]
         h = np.asarray(h.toarray() if hasattr(h, "toarray") else h, dtype=np.float64)
         return (h + h.T) / 2
@@ -102,7 +102,7 @@ def _bounds(made: object) -> Array:
 
 
 @contextlib.contextmanager
-def _silence() -> Iterator[None]:
+def silence() -> Iterator[None]:
     """Keep what the problems print and warn of: overflows far from a minimiser are no news."""
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
