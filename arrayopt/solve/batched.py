@@ -3,6 +3,8 @@
 All rows are evaluated together, and each goes on at its own pace: what is decided of a row, is decided by masks. Rows
 that have ended stay where they are. A row's numbers do not depend on the other rows. The file is long because methods
 on rows share nothing with those on vectors but their formulas: two methods and their one loop stand here together.
+
+Within, what belongs to a row is a column: arrays have the shape (n, B), so that numbers of rows, shape (B,), broadcast.
 """
 
 import math
@@ -22,6 +24,9 @@ from arrayopt.errors import LeafError, OptionError
 SHORTEN = 0.1
 MOST_TRIALS = 60
 MOST_GROWTH = 10.0
+SHORT = 32
+"""Columns of no more numbers lie across memory, which takes half the time where there are many; those of more lie along
+it, as the rows of the caller do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +73,7 @@ class Memory:
 
 @dataclass(frozen=True)
 class Rows:
-    """A point of each row."""
+    """A point of each row: x, g and d of shape (n, B), f of shape (B,)."""
 
     x: Array
     f: Array
@@ -94,59 +99,62 @@ class RowLBFGS(RowMethod):
 
 
 class _Pairs(Memory):
-    """Pairs (s, y) of all rows, the latest first; a pair that a row does not have is zero."""
+    """Pairs (s, y) of all rows, the latest first; a pair that a row does not have is zero.
+
+    They are held in arrays with the pair as the first axis, so that a shift of all is one operation.
+    """
 
     first_is_one = True
 
     def __init__(self, xp: Namespace, eps: float, history: int) -> None:
         self._xp, self._eps, self._history = xp, eps, history
-        self._pairs: list[tuple[Array, Array, Array]] = []
+        self._s: Array = None
+        self._y: Array = None
+        self._rho: Array = None
         self._gamma: Array = None
 
     def follow(self, rows: Array, every: bool, before: Rows, after: Rows) -> Array:
         """Take up the pairs that have curvature, and multiply by the two loops."""
         xp = self._xp
         s, y = after.x - before.x, after.g - before.g
-        sy, ss, yy = xp.vecdot(s, y), xp.vecdot(s, s), xp.vecdot(y, y)
+        sy, ss, yy = _dot(xp, s, y), _dot(xp, s, s), _dot(xp, y, y)
         taken = rows & (sy > self._eps * xp.sqrt(ss) * xp.sqrt(yy))
-        one = xp.ones_like(sy)
-        gamma = sy / xp.where(taken, yy, one)
-        self._gamma = xp.where(taken, gamma, one if self._gamma is None else self._gamma)
-        pair = tuple(xp.where(taken[:, None], a, xp.zeros_like(a)) for a in (s, y))
-        self._shift(taken, every, (*pair, xp.where(taken, 1 / xp.where(taken, sy, one), xp.zeros_like(sy))))
-        q, shares = after.g, []
-        for s, y, rho in self._pairs:
-            share = rho * xp.vecdot(s, q)
-            q = q - share[:, None] * y
+        if self._gamma is None:
+            self._gamma = xp.ones_like(sy)
+        self._gamma = xp.where(taken, sy / xp.where(taken, yy, xp.ones_like(yy)), self._gamma)
+        all_taken = every and bool(xp.all(taken))
+        self._s, self._y = self._shifted(self._s, s, taken, all_taken), self._shifted(self._y, y, taken, all_taken)
+        self._rho = self._shifted(self._rho, 1 / xp.where(taken, sy, xp.ones_like(sy)), taken, all_taken)
+        count, q, shares = self._s.shape[0], after.g, []
+        for k in range(count):
+            share = self._rho[k, :] * _dot(xp, self._s[k, :, :], q)
+            q = q - share * self._y[k, :, :]
             shares.append(share)
-        r = self._gamma[:, None] * q
-        for (s, y, rho), share in zip(reversed(self._pairs), reversed(shares), strict=True):
-            r = r + (share - rho * xp.vecdot(y, r))[:, None] * s
+        r = self._gamma * q
+        for k in reversed(range(count)):
+            r = r + (shares[k] - self._rho[k, :] * _dot(xp, self._y[k, :, :], r)) * self._s[k, :, :]
         return -r
 
-    def _shift(self, taken: Array, every: bool, new: tuple[Array, ...]) -> None:
-        """Put the new pair first in the rows that took one up, and all others one place back there."""
-        xp, old = self._xp, self._pairs
-        if every and bool(xp.all(taken)):
-            self._pairs = [new, *old][: self._history]
-            return
-        zero = tuple(map(xp.zeros_like, new))
-        moved = [new, *old]
-        stay = [*old, zero][: len(moved)]
-        self._pairs = [
-            tuple(xp.where(taken if a.ndim == 1 else taken[:, None], a, b) for a, b in zip(m, k, strict=True))
-            for m, k in zip(moved, stay, strict=True)
-        ][: self._history]
+    def _shifted(self, old: Array, new: Array, taken: Array, all_taken: bool) -> Array:
+        """Put the new first in the rows that took it up, and all others one place back there."""
+        xp, new = self._xp, new[None, ...]
+        if not all_taken:
+            new = xp.where(taken, new, xp.zeros_like(new))
+        if old is None:
+            return new
+        grows = old.shape[0] < self._history
+        moved = xp.concat([new, old if grows else old[:-1, ...]])
+        if all_taken:
+            return moved
+        return xp.where(taken, moved, xp.concat([old, xp.zeros_like(new)]) if grows else old)
 
     def drop(self, rows: Array) -> None:
         """Make the pairs of some rows zero."""
         xp = self._xp
-        self._pairs = [
-            tuple(xp.where(rows if a.ndim == 1 else rows[:, None], xp.zeros_like(a), a) for a in pair)
-            for pair in self._pairs
-        ]
-        if self._gamma is not None:
-            self._gamma = xp.where(rows, xp.ones_like(self._gamma), self._gamma)
+        if self._s is None or not bool(xp.any(rows)):
+            return
+        self._s, self._y, self._rho = (xp.where(rows, xp.zeros_like(a), a) for a in (self._s, self._y, self._rho))
+        self._gamma = xp.where(rows, xp.ones_like(self._gamma), self._gamma)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,14 +184,23 @@ class _Turn(Memory):
     def follow(self, rows: Array, every: bool, before: Rows, after: Rows) -> Array:
         """Return -g + beta d, with beta = max(0, g'(g - g_before) / g_before'g_before)."""
         xp, g = self._xp, after.g
-        last = xp.vecdot(before.g, before.g)
-        beta = xp.vecdot(g, g - before.g) / xp.where(last > 0, last, xp.ones_like(last))
-        d = xp.where(beta > 0, beta, xp.zeros_like(beta))[:, None] * before.d - g
-        falls = xp.vecdot(d, g) <= -self._descent * xp.vecdot(g, g)
-        return xp.where(falls[:, None], d, -g)
+        last = _dot(xp, before.g, before.g)
+        beta = _dot(xp, g, g - before.g) / xp.where(last > 0, last, xp.ones_like(last))
+        d = xp.where(beta > 0, beta, xp.zeros_like(beta)) * before.d - g
+        falls = _dot(xp, d, g) <= -self._descent * _dot(xp, g, g)
+        return xp.where(falls, d, -g)
 
     def drop(self, rows: Array) -> None:
         """Nothing is remembered."""
+
+
+def _dot(xp: Namespace, a: Array, b: Array) -> Array:
+    """Return the inner products of columns."""
+    products = a * b
+    if a.shape[1] == 1 and a.shape[0] <= SHORT:  # which lies along memory too: NumPy would sum in another order
+        products = xp.concat([products, products], axis=1)
+        return xp.sum(products, axis=0)[:1]
+    return xp.sum(products, axis=0)
 
 
 ROW_METHODS: Mapping[str, type[RowMethod]] = {"lbfgs": RowLBFGS, "cg": RowCG}
@@ -259,12 +276,13 @@ class _Batch:
     def __init__(self, fun: Any, x0: Array, args: tuple[Any, ...], method: RowMethod) -> None:
         self.xp = xp = namespace(x0)
         self.fun, self.args, self.method = fun, args, method
-        self.count = self.evaluations = 0
+        self.evaluations = 0
         where = device(x0)
         self.status = xp.full((x0.shape[0],), -1, dtype=xp.int64, device=where)
         self.nit = xp.zeros((x0.shape[0],), dtype=xp.int64, device=where)
         self.nfev = xp.zeros((x0.shape[0],), dtype=xp.int64, device=where)
-        self.now = Rows(x0, *(x0[:, 0] if x0.shape[1] else xp.sum(x0, axis=1), x0, x0))
+        x = self._columns(x0)
+        self.now = Rows(x, xp.sum(x, axis=0), x, x)
 
     def result(self) -> Any:
         from scipy.optimize import OptimizeResult
@@ -276,7 +294,7 @@ class _Batch:
         status, now = to_numpy(self.status), self.now
         kinds = [(s, int((status == s).sum())) for s in Status]
         return OptimizeResult(
-            x=now.x, fun=now.f, jac=now.g, nit=self.nit, nfev=self.nfev, status=self.status,
+            x=self._rows(now.x), fun=now.f, jac=self._rows(now.g), nit=self.nit, nfev=self.nfev, status=self.status,
             success=self.status == int(Status.CONVERGED),
             message="; ".join(f"{k} rows: {s.sentence}" for s, k in kinds if k),
         )  # fmt: skip
@@ -284,7 +302,18 @@ class _Batch:
     def _end(self, rows: Array, status: Status) -> None:
         self.status = self.xp.where(rows & (self.status < 0), int(status), self.status)
 
+    def _columns(self, x: Array) -> Array:
+        """Return rows as columns, laid out as `SHORT` says."""
+        n = x.shape[1]
+        return self.xp.stack([x[:, k] for k in range(n)]) if 0 < n <= SHORT else x.T
+
+    def _rows(self, x: Array) -> Array:
+        """Return columns as rows, which lie along memory as the caller expects them."""
+        n = x.shape[0]
+        return self.xp.stack([x[k, :] for k in range(n)], axis=1) if 0 < n <= SHORT else x.T
+
     def _evaluate(self, x: Array) -> tuple[Array, Array]:
+        x = self._rows(x)
         f, g = self.fun(x, *self.args)
         for what, a, shape in (("values", f, x.shape[:1]), ("gradients", g, x.shape)):
             if not is_array(a) or tuple(a.shape) != tuple(shape):
@@ -292,21 +321,21 @@ class _Batch:
                 raise LeafError(f"fun: expected {what} of shape {tuple(shape)}, got {got}")
         self.evaluations += 1
         self.nfev = self.nfev + self.xp.astype(self.status < 0, self.nfev.dtype)
-        return f, g
+        return f, self._columns(g)
 
     def _finite(self, f: Array, g: Array) -> Array:
-        return self.xp.isfinite(f) & self.xp.all(self.xp.isfinite(g), axis=1)
+        return self.xp.isfinite(f) & self.xp.all(self.xp.isfinite(g), axis=0)
 
     def _run(self) -> None:
         xp, method, x = self.xp, self.method, self.now.x
         f, g = self._evaluate(x)
         self.now = Rows(x, f, g, -g)
         self._end(~self._finite(f, g), Status.NOT_FINITE)
-        self._end(xp.max(xp.abs(g), axis=1) <= method.gtol if x.shape[1] else xp.isfinite(f), Status.CONVERGED)
+        self._end(xp.max(xp.abs(g), axis=0) <= method.gtol if x.shape[0] else xp.isfinite(f), Status.CONVERGED)
         eps = float(xp.finfo(x.dtype).eps)
         memory = method.memory(xp, eps)
         zero, none = xp.zeros_like(f), xp.zeros_like(self.status)
-        slope = -xp.vecdot(g, g)
+        slope = -_dot(xp, g, g)
         squares = xp.where(slope < 0, -slope, zero + 1)
         a, low, high, trials = 1 / xp.sqrt(squares), zero, zero + math.inf, none
         steepest = self.status < 0
@@ -315,12 +344,12 @@ class _Batch:
                 self._end(self.status < 0, Status.MAXFUN)
                 return
             active, now = self.status < 0, self.now
-            x = xp.where(active[:, None], now.x + a[:, None] * now.d, now.x)
+            x = xp.where(active, now.x + a * now.d, now.x)
             f, g = self._evaluate(x)
             self._end(active & (f == -math.inf), Status.UNBOUNDED)
             finite = self._finite(f, g)
             too_long = ~finite | ~(f <= now.f + method.c1 * a * slope)
-            too_short = ~too_long & ~(xp.vecdot(g, now.d) >= method.c2 * slope)
+            too_short = ~too_long & ~(_dot(xp, g, now.d) >= method.c2 * slope)
             stepped = active & ~too_long & ~too_short
             low, high = xp.where(too_short, a, low), xp.where(too_long, a, high)
             endless = high == math.inf
@@ -333,22 +362,22 @@ class _Batch:
                 a = tried
                 continue
             self._end(stuck & endless, Status.UNBOUNDED)
-            small = xp.max(xp.abs(now.g), axis=1) <= math.sqrt(eps) * (1 + xp.abs(now.f))
+            small = xp.max(xp.abs(now.g), axis=0) <= math.sqrt(eps) * (1 + xp.abs(now.f))
             self._end(stuck & steepest & small, Status.PRECISION_FLOOR)
             self._end(stuck & steepest, Status.LINE_SEARCH)
-            wide = stepped[:, None]
-            new = Rows(xp.where(wide, x, now.x), xp.where(stepped, f, now.f), xp.where(wide, g, now.g), now.d)
+            x, f, g = (xp.where(stepped, new, old) for new, old in ((x, now.x), (f, now.f), (g, now.g)))
+            new = Rows(x, f, g, now.d)
             restart = stuck & ~steepest
             memory.drop(restart)
             every = not bool(xp.any((self.status < 0) & ~stepped))
-            d = xp.where(wide, memory.follow(stepped, every, now, new), now.d)
+            d = xp.where(stepped, memory.follow(stepped, every, now, new), now.d)
             self.nit = self.nit + xp.astype(stepped, self.nit.dtype)
-            self._end(stepped & (xp.max(xp.abs(new.g), axis=1) <= method.gtol), Status.CONVERGED)
+            self._end(stepped & (xp.max(xp.abs(new.g), axis=0) <= method.gtol), Status.CONVERGED)
             self._end(stepped & (self.nit >= method.maxiter), Status.MAXITER)
-            slope_new = xp.vecdot(new.g, d)
+            slope_new = _dot(xp, new.g, d)
             restart = restart | (stepped & ~(slope_new < 0))
-            d = xp.where(restart[:, None], -new.g, d)
-            squares = xp.vecdot(new.g, new.g)
+            d = xp.where(restart, -new.g, d)
+            squares = _dot(xp, new.g, new.g)
             slope_new = xp.where(restart, -squares, slope_new)
             if memory.first_is_one:
                 first = zero + 1

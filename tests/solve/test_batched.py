@@ -24,13 +24,14 @@ methods = pytest.mark.parametrize("method", ["lbfgs", "cg"])
 
 
 @methods
-@pytest.mark.parametrize("n", [1, 2, 5])
+@pytest.mark.parametrize("n", [1, 2, 5, 31, 32, 100])
 def test_claim_32_a_row_among_others_is_the_row_alone_bit_for_bit(method, n):
     x = starts(30, n + 1)
-    together = minimize_batch(rosenbrock, x, method=method)
-    assert together.success.all()
+    options = {"maxiter": 1000 if n <= 5 else 50}
+    together = minimize_batch(rosenbrock, x, method=method, options=options)
+    assert together.success.all() or n > 5
     for i in range(0, 30, 3):
-        alone = minimize_batch(rosenbrock, x[i : i + 1], method=method)
+        alone = minimize_batch(rosenbrock, x[i : i + 1], method=method, options=options)
         for name in ("x", "fun", "jac", "nit", "nfev", "status"):
             np.testing.assert_array_equal(together[name][i], alone[name][0], err_msg=name)
 
