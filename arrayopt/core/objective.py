@@ -109,6 +109,8 @@ class Objective:
         The least and the greatest x that is evaluated; see `confine`.
     remarks : list of str
         What the message of the result says beside how the run ended.
+    vectorized : bool
+        Whether `fun` is one of whole populations: of one point, too, it is asked as of an array of shape (1, n).
     """
 
     def __init__(
@@ -145,6 +147,7 @@ class Objective:
         self._curvature: tuple[Point, Array] | None = None
         self.box: tuple[Array, Array] | None = None
         self.remarks: list[str] = []
+        self.vectorized = False
 
     # Vectors and trees --------------------------------------------------------------------------
 
@@ -242,6 +245,7 @@ class Objective:
         self.nfev += count
         if vectorized:
             return values(self._fun, x, *self._args)
+        self.njev += count if self._jac is True else 0  # fun takes the gradient whether it is wanted or not
         return values(self._on_tree, x, workers=workers or map)
 
     def _on_tree(self, x: Array) -> Any:
@@ -306,7 +310,8 @@ class Objective:
         if self.nfev >= self.maxfun:
             raise Stop(Status.MAXFUN)
         self.nfev += 1
-        out = self._fun(self.tree(x), *self._args)
+        at = self.xp.reshape(x, (1, -1)) if self.vectorized else self.tree(x)
+        out = self._fun(at, *self._args)
         if self._jac is not True:
             return self._number(out), None
         if not isinstance(out, tuple) or len(out) != 2:

@@ -137,7 +137,8 @@ def _chosen(method: Any, given: Mapping[str, Any]) -> Method:
             f"minimize: unknown method {method!r}; {hint}there are {', '.join(METHODS)}, and SciPy's as 'scipy:NAME'"
         )
     make: Any = METHODS[method]
-    if isinstance(make, type) and issubclass(make, Population):
+    kind = getattr(make, "func", make)  # of a partial its class
+    if isinstance(kind, type) and issubclass(kind, Population):
         return _of_population(make, given)
     made = make(**given)
     return made if isinstance(made, Method) else ByRule(rule=made)

@@ -34,6 +34,10 @@ class ByPopulation(Method):
 
     derivative_free: ClassVar[bool] = True
 
+    def prepare(self, objective: Objective) -> None:
+        """Tell the objective that x0, too, is asked for as a population."""
+        objective.vectorized = self.vectorized
+
     def may_rest(self, before: Point, new: Point) -> bool:
         """Never by two generations alone: a better point may yet come; the population says when it has ended."""
         return False
