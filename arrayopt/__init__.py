@@ -50,7 +50,21 @@ _HOMES = {
     **dict.fromkeys(("METHODS", "for_scipy", "minimize", "minimize_batch"), "arrayopt.solve"),
     **dict.fromkeys(_SCHEDULES, "arrayopt.core.schedules"),
 }
-_MODULES = ("conformance", "core", "firstorder", "problems", "readers", "secondorder", "solve")
+_MODULES = (
+    "claims",
+    "conformance",
+    "core",
+    "firstorder",
+    "learn",
+    "problems",
+    "readers",
+    "sampling",
+    "secondorder",
+    "sketch",
+    "smooth",
+    "solve",
+    "theory",
+)
 
 
 def __getattr__(name: str) -> object:

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from arrayopt import Adam, Clip
+from arrayopt.claims import CLAIMS, KNOWN
+from arrayopt.claims.report import page
 from arrayopt.conformance.causes import KINDS
 from arrayopt.conformance.compare import SLACK
 from arrayopt.conformance.consistency import CHECKS
@@ -74,7 +76,12 @@ def diagnosis() -> str:
     )
 
 
-PAGES: Mapping[str, object] = {"diagnosis.md": diagnosis}
+def claims() -> str:
+    """Return the page of claims."""
+    return page(CLAIMS, KNOWN)
+
+
+PAGES: Mapping[str, object] = {"claims.md": claims, "diagnosis.md": diagnosis}
 
 
 def _row(p: Probe) -> tuple[str, ...]:

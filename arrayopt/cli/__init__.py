@@ -1,4 +1,4 @@
-"""The command line: `arrayopt check`, `explain`, `list` and `vectors`."""
+"""The command line: `arrayopt check`, `claims`, `explain`, `list` and `vectors`."""
 
 import sys
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from arrayopt.cli import checking, explaining, vectors
+from arrayopt.cli import checking, claiming, explaining, vectors
 from arrayopt.errors import ArrayOptError
 
 app = typer.Typer(
@@ -17,6 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("check")(checking.command)
+app.command("claims")(claiming.claims)
 app.command("explain")(explaining.explain)
 app.command("list")(explaining.list_rules)
 app.add_typer(vectors.app, name="vectors")

@@ -89,7 +89,7 @@ def angle_density(theta: Any, n: int) -> Any:
     >>> round(math.pi * angle_density(1.0, 2), 12), angle_density(math.pi / 2, 3)
     (1.0, 0.5)
     """
-    log_size = _log_size("angle_density", n)
+    size = _size("angle_density", n)
     xp, t, back = elementwise("theta", theta)
     inside = (t >= 0) & (t <= math.pi)
     angle = xp.where(inside & (t > 0), t, math.pi / 2 * xp.ones_like(t))
@@ -97,8 +97,8 @@ def angle_density(theta: Any, n: int) -> Any:
     # close to a right angle log sin t is lost in the rounding of sin t
     near = xp.abs(cosine) < 0.7
     log_sine = xp.where(near, 0.5 * xp.log1p(-xp.where(near, cosine * cosine, xp.zeros_like(t))), xp.log(sine))
-    found = xp.exp(log_size + (n - 2) * log_sine)
-    end = math.exp(log_size) if n == 2 else 0.0
+    found = size * xp.exp((n - 2) * log_sine)
+    end = size if n == 2 else 0.0
     found = xp.where(inside, xp.where(t > 0, found, end * xp.ones_like(t)), xp.zeros_like(t))
     return back(xp.where(xp.isnan(t), t, found))
 
@@ -125,20 +125,23 @@ def cosine_density(cosine: Any, n: int) -> Any:
     >>> [cosine_density(0.9, 3), cosine_density(1.0, 2), cosine_density(1.0, 4)]
     [0.5, inf, 0.0]
     """
-    log_size = _log_size("cosine_density", n)
+    size = _size("cosine_density", n)
     xp, c, back = elementwise("cosine", cosine)
     inside = xp.abs(c) < 1
     x = xp.where(inside, c, xp.zeros_like(c))
-    found = xp.exp(log_size + 0.5 * (n - 3) * (xp.log1p(-x) + xp.log1p(x)))
-    end = math.inf if n == 2 else math.exp(log_size) if n == 3 else 0.0
+    found = size * xp.exp(0.5 * (n - 3) * (xp.log1p(-x) + xp.log1p(x)))
+    end = math.inf if n == 2 else size if n == 3 else 0.0
     found = xp.where(inside, found, xp.where(xp.abs(c) == 1, end * xp.ones_like(c), xp.zeros_like(c)))
     return back(xp.where(xp.isnan(c), c, found))
 
 
-def _log_size(owner: str, n: int) -> float:
-    r"""Return the log of :math:`\Gamma(n/2) / (\Gamma((n-1)/2) \sqrt\pi)`, without cancellation for large n."""
+def _size(owner: str, n: int) -> float:
+    r"""Return :math:`\Gamma(n/2) / (\Gamma((n-1)/2) \sqrt\pi)`."""
     check_count(owner, "n", n, 2)
-    x, found = 0.5 * (n - 1), -0.5 * math.log(math.pi)
     if n < 30:
-        return found + math.lgamma(x + 0.5) - math.lgamma(x)
-    return found + 0.5 * math.log(x) + sum(a * x ** -(2 * k + 1) for k, a in enumerate(_RATIO))
+        size = 0.5 if n % 2 else 1 / math.pi
+        for k in range(2 + n % 2, n, 2):
+            size *= k / (k - 1)
+        return size
+    x = 0.5 * (n - 1)
+    return math.sqrt(x / math.pi) * math.exp(sum(a * x ** -(2 * k + 1) for k, a in enumerate(_RATIO)))

@@ -1,11 +1,7 @@
 """Descent in x, ascent in the multipliers."""
 
-import itertools
-
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from arrayopt import InverseSqrt, to_numpy
 from arrayopt.core.method import Status
@@ -56,21 +52,6 @@ def test_each_order_converges_on_a_strongly_convex_problem(order):
     assert result.status is Status.CONVERGED
     np.testing.assert_allclose(result.x, HS22.x, atol=1e-7)
     np.testing.assert_allclose(result.multipliers, HS22.multipliers, atol=1e-7)
-
-
-@given(st.floats(0.05, 0.5), st.floats(-2.0, 2.0), st.floats(-2.0, 2.0))
-def test_a_linear_objective_spirals_out_and_the_extragradient_in(lr, x, m):
-    # L = x - m (x - 1) has its saddle at (1, 1). One simultaneous step multiplies the distance from it by
-    # sqrt(1 + lr^2), one of the extragradient by sqrt(1 - lr^2 + lr^4).
-    one = {"type": "eq", "fun": lambda x: x[0] - 1, "jac": lambda x: np.ones(1)}
-    for order, factor in (("simultaneous", 1 + lr**2), ("extragradient", 1 - lr**2 + lr**4)):
-        _, states = path(
-            lambda x: x[0], [1 + x], lambda x: np.ones(1), one, 10,
-            lr=lr, lr_multipliers=lr, multipliers=[1 + m], order=order,
-        )  # fmt: skip
-        distances = [np.hypot(x, m)] + [np.hypot(a[0] - 1, b[0] - 1) for a, b in states]
-        for before, after in itertools.pairwise(distances):
-            assert after == pytest.approx(np.sqrt(factor) * before, rel=1e-9, abs=1e-12)
 
 
 def test_a_penalty_makes_the_circle_converge():

@@ -1,11 +1,9 @@
 """Adadelta: two steps by hand, closed sums over the history, and its claims."""
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arrayopt.core.state import State
 from arrayopt.firstorder.adadelta import Adadelta
 from tests.common.follow import GRADIENTS, P0, assert_displacements, follow
 from tests.common.updates import final_state, updates, weights
@@ -38,65 +36,6 @@ def test_closed_sums_over_the_histories_of_gradients_and_updates():
         d = np.vstack([d, np.sqrt((u + 0.05) / (v + 0.05)) * gradients[t - 1]])
     expected = [p0 - 0.3 * d[:t].sum(axis=0) for t in range(1, 8)]
     assert_displacements(follow(Adadelta(lr=0.3, rho=0.8, eps=0.05), p0, gradients), expected, p0, rel=1e-14)
-
-
-def running(seed):
-    """A state that has seen both gradients and updates: neither mean is zero."""
-    rng = np.random.default_rng(seed)
-    v, u = rng.uniform(0.5, 2.0, size=4), rng.uniform(0.5, 2.0, size=4)
-    return rng.normal(size=(5, 4)), v, u
-
-
-def state_of(v, u):
-    return State(3, {"v": {"": v}, "u": {"": u}})
-
-
-@given(seeds, st.integers(-60, 60))
-def test_at_eps_zero_a_running_adadelta_does_not_see_the_scale_of_gradients(seed, k):
-    gradients, v, u = running(seed)
-    c = 2.0**k
-    rule = Adadelta(eps=0.0)
-    np.testing.assert_array_equal(
-        updates(rule, gradients, state_of(v, u)), updates(rule, c * gradients, state_of(c * c * v, u))
-    )
-
-
-@given(seeds, st.integers(-60, 60))
-def test_at_eps_zero_the_update_has_the_units_of_the_parameter(seed, k):
-    # in a unit a times as large, parameters are x / a, gradients a g, squared updates u / a^2
-    gradients, v, u = running(seed)
-    a = 2.0**k
-    rule = Adadelta(eps=0.0)
-    np.testing.assert_array_equal(
-        updates(rule, gradients, state_of(v, u)) / a, updates(rule, a * gradients, state_of(a * a * v, u / (a * a)))
-    )
-
-
-@pytest.mark.parametrize("c", [2.0**-10, 2.0**10])
-def test_neither_holds_with_an_eps(c):
-    gradients, v, u = running(0)
-    rule = Adadelta(eps=0.05)
-    a, b = updates(rule, gradients, state_of(v, u)), updates(rule, c * gradients, state_of(c * c * v, u))
-    assert np.max(np.abs(a - b)) > 1e-3 * np.max(np.abs(a))
-
-
-@given(seeds)
-def test_at_eps_zero_nothing_ever_moves_from_the_start(seed):
-    gradients = np.random.default_rng(seed).normal(size=(5, 4))
-    np.testing.assert_array_equal(updates(Adadelta(eps=0.0), gradients), np.zeros((5, 4)))
-
-
-def test_at_eps_zero_a_first_zero_gradient_is_nan():
-    with np.errstate(invalid="ignore"):
-        assert np.isnan(updates(Adadelta(eps=0.0), np.zeros((1, 1)))[0, 0])
-    assert updates(Adadelta(), np.zeros((1, 1)))[0, 0] == 0
-
-
-@given(st.floats(1e3, 1e30), st.sampled_from([-1.0, 1.0]))
-def test_eps_alone_sets_the_first_step_for_large_gradients(size, sign):
-    found = updates(Adadelta(rho=0.75, eps=1e-6), np.array([[sign * size]]))
-    # eps beside (1 - rho) g^2 shortens the step by up to eps / (2 (1 - rho) g^2) = 2e-12 of it
-    np.testing.assert_allclose(found, sign * np.sqrt(1e-6 / 0.25), rtol=2.1e-12)
 
 
 @given(seeds, st.floats(0.0, 100.0))

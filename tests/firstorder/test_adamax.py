@@ -48,12 +48,6 @@ def test_the_first_step_is_the_sign(seed):
     np.testing.assert_allclose(updates(AdaMax(lr=0.5), gradients), 0.5 * np.sign(gradients), rtol=8 * ULP)
 
 
-@given(st.integers(-60, 60))
-def test_scaling_all_gradients_changes_nothing(k):
-    gradients = np.random.default_rng(1).normal(size=(5, 4))
-    np.testing.assert_array_equal(updates(AdaMax(), gradients), updates(AdaMax(), gradients * 2.0**k))
-
-
 def bound(beta1, beta2, t):
     """The largest |update| / lr at step t: |g_i| is at most u_t / beta2^(t-i)."""
     q = beta1 / beta2

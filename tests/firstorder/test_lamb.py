@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from arrayopt.errors import OptionError
 from arrayopt.firstorder.adam import Adam
 from arrayopt.firstorder.lamb import LAMB
-from arrayopt.firstorder.tiger import Tiger
 from tests.common.follow import GRADIENTS, P0, assert_displacements, follow
 from tests.firstorder.hand import lamb as hand
 from tests.firstorder.hand import literals
@@ -66,23 +65,12 @@ def test_a_step_is_that_of_adam_rescaled():
     np.testing.assert_allclose((lamb - p0) / norm(lamb - p0), (adam - p0) / norm(adam - p0), rtol=1e-14)
 
 
-def test_without_decay_a_step_is_as_long_as_that_of_tiger():
-    g, p0 = [np.random.default_rng(1).normal(size=(4, 5))], np.random.default_rng(2).normal(size=(4, 5))
-    (lamb,), (tiger,) = follow(LAMB(lr=0.5), p0, g), follow(Tiger(lr=0.5, weight_decay=0.0), p0, g)
-    assert norm(lamb - p0) == pytest.approx(norm(tiger - p0), rel=1e-14)
-
-
 @given(st.integers(-60, 60))
 def test_scaling_all_gradients_changes_nothing_at_eps_zero(k):
     rng = np.random.default_rng(3)
     gradients, p0 = rng.normal(size=(5, 4)), rng.normal(size=4)
     rule = LAMB(eps=0.0, weight_decay=0.25)
     np.testing.assert_array_equal(follow(rule, p0, gradients), follow(rule, p0, gradients * 2.0**k))
-
-
-def test_where_the_parameter_is_zero_the_step_is_that_of_adam():
-    p0, g = np.zeros(3), GRADIENTS[:1]
-    np.testing.assert_array_equal(follow(LAMB(lr=0.5), p0, g), follow(Adam(lr=0.5, eps=1e-6), p0, g), strict=True)
 
 
 def test_where_the_update_is_zero_nothing_moves():

@@ -57,13 +57,6 @@ def test_alpha_zero_returns_to_the_start_at_every_synchronisation(k):
     np.testing.assert_array_equal(path[k - 1 :: k], np.ones((3, 2)))
 
 
-@given(st.floats(0, 1), st.floats(0.01, 0.5))
-def test_with_k_one_and_sgd_it_is_sgd_at_the_rate_times_alpha(alpha, lr):
-    gradients = np.random.default_rng(0).normal(size=(5, 3))
-    path = follow(Lookahead(rule=SGD(lr=lr), k=1, alpha=alpha), np.ones(3), gradients)
-    assert_displacements(path, follow(SGD(lr=lr * alpha), np.ones(3), gradients), np.ones(3))
-
-
 def test_the_state_of_the_rule_is_kept_or_starts_anew():
     gradients = np.random.default_rng(0).normal(size=(4, 3))
     keep = follow(Lookahead(rule=ADAM, k=2), np.ones(3), gradients)

@@ -12,8 +12,6 @@ from arrayopt.core.tracing import trace
 from arrayopt.core.trees import describe
 from arrayopt.errors import LeafError, OptionError
 from arrayopt.firstorder.muon import Muon
-from arrayopt.firstorder.signum import Signum
-from arrayopt.firstorder.tiger import Tiger
 from arrayopt.readers.inplace import inplace
 from tests.common.follow import assert_displacements, follow
 from tests.firstorder.hand import literals
@@ -136,28 +134,6 @@ def test_heavy_ball_is_the_running_mean_at_eps_zero_where_nesterov_keeps_the_pro
     assert np.max(np.abs(corrected[1] - follow(rule, p0, gradients)[1])) > 1e-4
 
 
-@given(st.lists(st.integers(-160, 160), min_size=2, max_size=5), st.floats(0, 1))
-def test_on_diagonal_matrices_exact_muon_is_signum_and_tiger_without_its_scale(sixteenths, decay):
-    g = np.array(sixteenths) / 16  # so that momenta are exact, and their signs sure
-    p0, gradients = np.arange(1.0, len(g) + 1), [g, -0.25 * g[::-1], 0.75 * g]
-    over = dict(lr=0.1, momentum=0.5, weight_decay=decay)
-    matrix = follow(Muon.preset("paper", **over), np.diag(p0), [np.diag(x) for x in gradients])
-    signum = follow(Signum(form="heavy_ball", **over), p0, gradients)
-    tiger = follow(Tiger(lr=0.1, beta=0.5, weight_decay=decay, scale="none"), p0, gradients)
-    for w, a, b in zip(matrix, signum, tiger, strict=True):
-        np.testing.assert_allclose(w, np.diag(a), atol=1e-14)
-        np.testing.assert_allclose(w, np.diag(b), atol=1e-14)
-
-
-@given(st.integers(1, 6), st.integers(0, 2**32))
-def test_a_column_moves_along_the_momentum_over_its_norm(n, seed):
-    rng = np.random.default_rng(seed)
-    gradients = rng.normal(size=(3, n, 1))
-    path = follow(Muon.preset("paper", lr=0.1, momentum=0.5), np.zeros((n, 1)), gradients)
-    m = 0.25 * gradients[0] + 0.5 * gradients[1] + gradients[2]
-    np.testing.assert_allclose(path[2] - path[1], -0.1 * m / np.linalg.norm(m), atol=1e-14)
-
-
 @given(st.integers(1, 6), st.integers(1, 6), st.integers(0, 2**32))
 def test_an_exact_step_is_as_steep_as_a_step_of_its_spectral_norm_can_be(rows, columns, seed):
     g = np.random.default_rng(seed).normal(size=(rows, columns))
@@ -167,19 +143,6 @@ def test_an_exact_step_is_as_steep_as_a_step_of_its_spectral_norm_can_be(rows, c
     np.testing.assert_allclose(np.linalg.norm(after, 2), 0.1 * gamma, rtol=1e-13)
     nuclear = np.sum(np.linalg.svd(g, compute_uv=False))
     np.testing.assert_allclose(np.sum(after * g), -0.1 * gamma * nuclear, rtol=1e-12)
-
-
-def test_the_default_step_is_not_orthogonal():
-    g = np.diag([1.0, 0.5, 0.25])
-    (after,) = follow(Muon(lr=1.0), np.zeros((3, 3)), [g])
-    s = np.linalg.svd(after, compute_uv=False)
-    assert np.all((s > 0.68) & (s < 1.14))
-    assert np.max(np.abs(after @ after.T - np.eye(3))) > 0.2
-
-
-def test_a_zero_gradient_leaves_a_matrix_where_it_is():
-    for rule in (Muon(), Muon(eps=0.0), Muon(orthogonalize="exact"), Muon.preset("torch", weight_decay=0.0)):
-        np.testing.assert_array_equal(follow(rule, SQUARE, [np.zeros((2, 2))])[0], SQUARE)
 
 
 def test_l2_decay_alone_makes_a_whole_orthogonal_step():

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from arrayopt.errors import LeafError
 from arrayopt.firstorder.momentum import Momentum
 from arrayopt.firstorder.nesterov import Nesterov
-from arrayopt.firstorder.sgd import SGD
 from tests.common.follow import GRADIENTS, P0, assert_displacements, follow
 from tests.firstorder.hand import literals
 from tests.firstorder.hand import nesterov as hand
@@ -116,13 +115,6 @@ def test_closed_sums_over_the_history(form, dampening):
     assert_displacements(actual, expected, p0, rel=1e-14)
 
 
-@pytest.mark.parametrize("form", HAND)
-def test_momentum_zero_is_sgd(form):
-    gradients, p0 = random_walk()
-    actual = follow(Nesterov(lr=0.1, momentum=0.0, form=form), p0, gradients)
-    np.testing.assert_array_equal(actual, follow(SGD(lr=0.1), p0, gradients))
-
-
 def nonlinear(p):
     return p**3 - 2 * p + np.roll(p, 1)  # of no convex function, and no gradient at all
 
@@ -135,14 +127,6 @@ def test_reformulated_goes_through_the_points_where_lookahead_takes_its_gradient
     _, points = descend(rule.replace(form="lookahead"), p0, nonlinear, steps=13)
     np.testing.assert_array_equal(points[0], p0)
     assert_displacements(points[1:], path, p0, rel=1e-12)
-
-
-@given(st.floats(0.0, 0.95))
-def test_reformulated_is_the_heavy_ball_fed_the_gradient_and_its_change(mu):
-    gradients, p0 = random_walk()
-    change = np.diff(gradients, axis=0, prepend=np.zeros((1, 5)))  # g_0 = 0
-    ball = follow(Momentum(lr=0.1, momentum=mu), p0, gradients + mu * change)
-    assert_displacements(follow(Nesterov(lr=0.1, momentum=mu), p0, gradients), ball, p0, rel=1e-13)
 
 
 @given(st.floats(0.0, 0.95), st.sampled_from(["outside", "inside"]), st.booleans())

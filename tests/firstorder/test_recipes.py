@@ -20,7 +20,6 @@ from arrayopt.firstorder.recipes import (
     sign_rates,
     tiger_beta,
 )
-from tests.common.follow import follow
 
 
 @given(st.floats(1e-6, 1.0), st.floats(0.0, 1.0))
@@ -28,12 +27,6 @@ def test_lion_takes_a_tenth_of_the_rate_and_keeps_the_decay_per_step(lr, decay):
     ours = lion_from_adamw(lr, decay)
     assert ours.lr == lr / 10
     assert ours.lr * ours.weight_decay == pytest.approx(lr * decay, rel=1e-15)
-
-
-def test_the_rates_of_a_model_768_wide():
-    lr, decay = sign_rates(1.11e-3, d=768)
-    assert (float(f"{lr:.3e}"), float(f"{decay:.4g}")) == (4.005e-5, 0.01538)
-    assert (float(f"{lr:.1e}"), float(f"{decay:.3g}")) == (4.0e-5, 0.0154)
 
 
 @given(st.integers(1, 10**6), st.floats(1e-5, 1e-1))
@@ -50,13 +43,6 @@ def test_sign_rates_are_the_amos_schedules_at_the_start(sigma, alpha0):
         assert rho(t) / alpha(t) == pytest.approx(decay, rel=1e-14)
 
 
-def test_the_initial_error_is_the_root_of_the_size_times_sigma():
-    # The survey that has k times the root of sigma is wrong: a sample of 10^6 says which.
-    error = np.random.default_rng(0).normal(scale=0.02, size=10**6)
-    assert np.linalg.norm(error) == pytest.approx(initial_error(10**6, 0.02), rel=5e-3)
-    assert np.linalg.norm(error) != pytest.approx(10**6 * math.sqrt(0.02), rel=0.9)
-
-
 def test_tigers_beta_is_the_mean_of_lions():
     assert (lion_betas("vision"), lion_betas("language")) == ((0.9, 0.99), (0.95, 0.98))
     assert lion_betas("vision") == (Lion().beta1, Lion().beta2)
@@ -65,22 +51,6 @@ def test_tigers_beta_is_the_mean_of_lions():
 
 
 # The two Amos schedules ----------------------------------------------------------------------
-
-
-def test_the_first_result_is_the_article_s_formula():
-    alpha, rho = amos_schedules(5e-3, scale=3.0, p=0.1, q=0.8)
-    for t in (0, 1, 500):
-        decay = (5e-3 * 0.1 * t + 1) ** -2
-        assert alpha(t) == pytest.approx(5e-3 * 3.0 * decay, rel=1e-15)
-        assert rho(t) == pytest.approx(5e-3**2 / 1.6 * decay, rel=1e-15)
-
-
-def test_the_second_result_is_the_article_s_formula():
-    alpha, rho = amos_schedules(5e-3, scale=3.0, p=0.1, q=0.8, cosine="falling")
-    for t in (0, 1, 500):
-        decay = 1 / (2 * 5e-3 * 0.1 * t + 1)
-        assert alpha(t) == pytest.approx(5e-3 * 3.0 * decay, rel=1e-15)
-        assert rho(t) == pytest.approx(5e-3**2 / 1.6 * decay, rel=1e-15)
 
 
 @pytest.mark.parametrize("cosine", ["constant", "falling"])
@@ -100,34 +70,6 @@ def test_the_cosines_of_a_half_life_are_those_of_the_article():
     assert kappa_of_half_life(steps, 2) == pytest.approx(alpha0 * constant)
     assert kappa_of_half_life(steps) == pytest.approx(2 * alpha0 * falling)
     assert half_life(InverseTime(1.0, 0.0)) == math.inf
-
-
-def recursion(alpha0, p, steps, cosine):
-    """The decay factor exp(-2 S_t) of the derivation before its ODE, for t = 0..steps."""
-    s, factors = 0.0, []
-    for _ in range(steps + 1):
-        factors.append(math.exp(-2 * s))
-        cos = p if cosine == "constant" else p * math.exp(-s)
-        s += alpha0 * cos * math.exp(-s)
-    return factors
-
-
-@pytest.mark.parametrize(("cosine", "expected"), [("constant", 0.249913), ("falling", 0.333211)])
-def test_the_schedule_bounds_the_recursion_that_it_stands_for_closely(cosine, expected):
-    alpha0, p = 1e-2, 0.1  # of which only the product counts
-    discrete = recursion(alpha0, p, 1000, cosine)
-    continuous = amos_schedules(alpha0, p=p, cosine=cosine).alpha
-    assert discrete[1000] == pytest.approx(expected, abs=5e-7)
-    for t, factor in enumerate(discrete):
-        assert factor <= continuous(t) / continuous(0) * (1 + 1e-12)
-        assert factor >= continuous(t) / continuous(0) * (1 - 1e-3)
-
-
-@given(st.floats(1e-4, 0.1), st.floats(1e-2, 1.0), st.sampled_from(["constant", "falling"]))
-def test_the_schedule_bounds_the_recursion_at_any_rate_and_cosine(alpha0, p, cosine):
-    continuous = amos_schedules(alpha0, p=p, cosine=cosine).alpha
-    for t, factor in enumerate(recursion(alpha0, p, 200, cosine)):
-        assert factor <= continuous(t) / continuous(0) * (1 + 1e-12)
 
 
 class Descent:
@@ -185,14 +127,6 @@ def test_the_alignment_q_starts_at_a_half_and_falls_below_zero_when_the_error_ha
     assert np.all(np.diff(run.qs[::500]) < 0)
     assert abs(run.qs[2000]) < 0.05
     assert run.qs[4000] == pytest.approx(-0.49, abs=0.05)
-
-
-def test_both_schedules_go_into_a_rule_as_they_are():
-    alpha, rho = amos_schedules(1e-2, 0.5, p=0.3)
-    rule = Lion(lr=alpha, weight_decay=rho, decay_scale="independent")
-    p0 = np.array([2.0])
-    (after,) = follow(rule, p0, [np.array([1.0])])
-    np.testing.assert_allclose(after, p0 - rho(1) * p0 - alpha(1), rtol=1e-15)
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,10 @@
 """SignSGD: two steps by hand, closed sums over the history, and its claims."""
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from arrayopt.core.schedules import InverseSqrt
 from arrayopt.firstorder.signsgd import SignSGD
 from tests.common.follow import GRADIENTS, P0, assert_displacements, follow
 from tests.firstorder.hand import literals
@@ -51,34 +49,6 @@ def test_loss_scaling_changes_nothing(g, scale):
     g = np.where(np.abs(g) < 1e-100, 0.0, g)  # what scaling by 1e-100 keeps from underflow
     (plain,), (scaled,) = (follow(SignSGD(), np.ones(4), [x]) for x in (g, g * scale))
     np.testing.assert_array_equal(plain, scaled)
-
-
-@given(VECTORS)
-def test_it_is_the_step_of_its_size_in_the_maximum_norm_that_descends_most(g):
-    (after,) = follow(SignSGD(lr=1.0), np.zeros(4), [g])
-    np.testing.assert_allclose(g @ after, -np.abs(g).sum(), rtol=1e-14)  # the dual norm: no step of size 1 does better
-
-
-@pytest.mark.parametrize("lr", [0.3, 0.01])
-def test_with_a_constant_rate_it_stalls_at_a_distance_of_about_the_rate(lr):
-    # A quadratic from a start that is no whole number of steps away: it ends up jumping to and fro.
-    rule, p = SignSGD(lr=lr), np.array([1.0 + lr / 3])
-    state, distances = rule.init(p), []
-    for _ in range(400):
-        p, state = rule.update(p, state, p)
-        distances.append(abs(p[0]))
-    assert 0.2 * lr < min(distances[-100:])
-    assert max(distances[-100:]) <= lr
-
-
-def test_with_decaying_rates_it_converges_on_a_quadratic():
-    rule, p = SignSGD(lr=InverseSqrt(0.3)), np.array([1.0, -2.0])
-    curvature = np.array([1.0, 100.0])  # the sizes of gradients do not matter
-    state = rule.init(p)
-    for t in range(1, 2001):
-        p, state = rule.update(curvature * p, state, p)
-        if t > 100:
-            assert np.abs(p).max() <= 0.3 / np.sqrt(t)
 
 
 def test_l2_counts_only_where_it_turns_a_sign():

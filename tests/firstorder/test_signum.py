@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arrayopt.firstorder.signsgd import SignSGD
 from arrayopt.firstorder.signum import Signum
 from tests.common.follow import GRADIENTS, P0, assert_displacements, follow
 from tests.firstorder.hand import literals
@@ -48,14 +47,6 @@ def test_closed_sums_over_the_history():
     assert_displacements(actual, expected, p0, rel=1e-14)
 
 
-def test_momentum_zero_is_signsgd():
-    gradients, p0 = random_walk()
-    for decay in ("l2", "decoupled", "in_update"):
-        options = dict(lr=0.1, weight_decay=0.3, decay=decay)
-        actual = follow(Signum(momentum=0.0, **options), p0, gradients)
-        np.testing.assert_array_equal(actual, follow(SignSGD(**options), p0, gradients))
-
-
 @pytest.mark.parametrize("decay", ["l2", "decoupled", "in_update"])
 @pytest.mark.parametrize("mu", [0.0, 0.3, 0.6, 0.95])
 def test_the_heavy_ball_has_the_signs_of_the_running_mean(mu, decay):
@@ -64,13 +55,6 @@ def test_the_heavy_ball_has_the_signs_of_the_running_mean(mu, decay):
     rule = Signum(lr=0.1, momentum=mu, weight_decay=0.3, decay=decay)
     ball = follow(rule.replace(form="heavy_ball"), p0, gradients)
     np.testing.assert_array_equal(ball, follow(rule, p0, gradients))
-
-
-@given(st.integers(-200, 200))
-def test_loss_scaling_changes_nothing(k):
-    gradients, p0 = random_walk()
-    rule = Signum(**EXAGGERATED, weight_decay=0.3)
-    np.testing.assert_array_equal(follow(rule, p0, gradients), follow(rule, p0, gradients * 2.0**k))
 
 
 @given(st.floats(1e-6, 1e6))

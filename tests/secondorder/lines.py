@@ -86,16 +86,3 @@ def play(rule, phi, first, eps=2.0**-52):
 def armijo(phi, a, c1):
     (f0, slope0), (f, _) = phi(0.0), phi(a)
     return f <= f0 + c1 * a * slope0
-
-
-def weak_wolfe(phi, a, c1, c2):
-    return armijo(phi, a, c1) and phi(a)[1] >= c2 * phi(0.0)[1]
-
-
-def strong_wolfe(phi, a, c1, c2):
-    return armijo(phi, a, c1) and abs(phi(a)[1]) <= c2 * abs(phi(0.0)[1])
-
-
-def approximate_wolfe(phi, a, delta, sigma, rise):
-    (f0, slope0), (f, slope) = phi(0.0), phi(a)
-    return (2 * delta - 1) * slope0 >= slope >= sigma * slope0 and f <= f0 + rise

@@ -29,22 +29,6 @@ def inverse(A):
     return rows[:, n:]
 
 
-def determinant(A):
-    """Return the determinant by elimination, exactly."""
-    A, product = A.copy(), Fraction(1)
-    for i in range(len(A)):
-        pivot = next((j for j in range(i, len(A)) if A[j, i] != 0), None)
-        if pivot is None:
-            return Fraction(0)
-        if pivot != i:
-            A[[i, pivot]] = A[[pivot, i]]
-            product = -product
-        product *= A[i, i]
-        for j in range(i + 1, len(A)):
-            A[j] = A[j] - A[j, i] / A[i, i] * A[i]
-    return product
-
-
 def gradients_of_cg(A, b):
     """Return the iterates of conjugate gradients from 0, by the textbook, until the residual is 0."""
     x, r = 0 * b, b
@@ -57,16 +41,3 @@ def gradients_of_cg(A, b):
         p = r + (r @ r) / (before @ before) * p
         iterates.append(x)
     return iterates
-
-
-def iterates_of_update(update, A, b, H):
-    """Return the iterates from 0 along -H g with exact steps, H updated; and the last H."""
-    x, g, iterates = 0 * b, -b, []
-    while g @ g != 0:
-        d = -(H @ g)
-        s = (-(g @ d) / (d @ (A @ d))) * d
-        x, y = x + s, A @ s
-        g = g + y
-        H = update(H, s, y)
-        iterates.append(x)
-    return iterates, H

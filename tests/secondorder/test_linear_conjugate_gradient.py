@@ -1,4 +1,3 @@
-import itertools
 from fractions import Fraction
 
 import numpy as np
@@ -31,24 +30,7 @@ def matrix(seed, eigenvalues):
     return (A + A.T) / 2
 
 
-def spread(rng, n, kappa):
-    """Return n eigenvalues in [1, kappa] with both ends among them."""
-    return np.concatenate([[1.0, kappa][:n], kappa ** rng.uniform(0, 1, max(0, n - 2))])
-
-
 # Exact arithmetic ------------------------------------------------------------------------------------------------
-
-
-@FEW
-@given(SEEDS, st.integers(1, 6))
-def test_claim_02_at_most_n_steps_to_a_residual_of_zero_exactly(seed, n):
-    A, b = rational(seed, n)
-    result = linear_cg(A, b, rtol=0.0)
-    assert result.success
-    assert result.iterations <= n
-    assert all(result.residual == 0)
-    assert all(result.x == inverse(A) @ b)
-    assert all(type(x) is Fraction for x in result.x)
 
 
 @FEW
@@ -59,19 +41,7 @@ def test_the_iterates_are_those_of_the_textbook_exactly(seed, n):
     textbook = gradients_of_cg(A, b)
     assert len(found) == len(textbook)
     assert all(all(x == y) for x, y in zip(found, textbook, strict=True))
-
-
-@FEW
-@given(SEEDS, st.integers(2, 6), st.data())
-def test_claim_01_k_distinct_eigenvalues_take_k_steps_exactly(seed, n, data):
-    k = data.draw(st.integers(1, n))
-    v = fractions(np.random.default_rng(seed).integers(1, 5, n))
-    Q = identity(n) - Fraction(2) / (v @ v) * np.outer(v, v)  # orthogonal, and its own inverse
-    eigenvalues = fractions([1 + i % k for i in range(n)])
-    b = fractions(np.random.default_rng(seed + 1).integers(-5, 6, n))
-    result = linear_cg((Q * eigenvalues) @ Q, b, rtol=0.0)
-    assert result.iterations <= k
-    assert all(result.residual == 0)
+    assert all(type(number) is Fraction for x in found for number in x)
 
 
 @FEW
@@ -89,69 +59,6 @@ def test_a_preconditioner_is_a_change_of_variables_exactly(seed, n):
 def test_the_inverse_as_preconditioner_takes_one_step_exactly():
     A, b = rational(3, 5)
     assert linear_cg(A, b, M=inverse(A), rtol=0.0).iterations == 1
-
-
-# Floating point --------------------------------------------------------------------------------------------------
-
-
-@FEW
-@given(SEEDS, st.integers(1, 8), st.integers(1, 5), st.floats(1.0, 100.0))
-def test_claim_01_k_evenly_spaced_eigenvalues_take_k_steps(seed, k, copies, kappa):
-    A = matrix(seed, np.tile(np.linspace(1.0, kappa, k), copies))
-    result = linear_cg(A, np.random.default_rng(seed).standard_normal(k * copies), rtol=1e-11)
-    assert result.success
-    assert result.iterations <= k
-
-
-def test_claim_01_is_refuted_in_floating_point_for_eigenvalues_in_a_geometric_row():
-    # There are 8 eigenvalues and the condition is 100, but rounding errors cost conjugacy.
-    A = matrix(0, np.tile(np.geomspace(1.0, 100.0, 8), 5))
-    result = linear_cg(A, np.random.default_rng(0).standard_normal(40), rtol=1e-11)
-    assert result.success
-    assert result.iterations > 8
-
-
-@FEW
-@given(SEEDS, st.integers(1, 5), st.floats(1.0, 10.0))
-def test_claim_02_n_steps_for_well_conditioned_matrices(seed, n, kappa):
-    rng = np.random.default_rng(seed)
-    A, b = matrix(seed, spread(rng, n, kappa)), rng.standard_normal(n)
-    result = linear_cg(A, b, rtol=1e-12)
-    assert result.success
-    assert result.iterations <= n
-
-
-def test_claim_02_is_refuted_in_floating_point_for_ill_conditioned_matrices():
-    n = 20
-    A, b = matrix(0, np.geomspace(1.0, 1e4, n)), np.random.default_rng(0).standard_normal(n)
-    result = linear_cg(A, b, rtol=1e-12, maxiter=n)
-    assert result.status is Status.MAXITER
-    assert np.linalg.norm(result.residual) > 1e-2 * np.linalg.norm(b)
-
-
-@FEW
-@given(SEEDS, st.integers(2, 30), st.floats(1.0, 4.0))
-def test_claims_03_and_04_chebyshev_and_errors_that_only_fall(seed, n, exponent):
-    rng, kappa = np.random.default_rng(seed), 10**exponent
-    A, solution = matrix(seed, spread(rng, n, kappa)), rng.standard_normal(n)
-    energies, lengths = [], []
-    for at, _ in zip(conjugate_gradients(A, A @ solution, np.zeros(n)), range(60), strict=False):
-        e = at.x - solution
-        energies.append(np.sqrt(e @ A @ e))
-        lengths.append(np.linalg.norm(e))
-    q = (np.sqrt(kappa) - 1) / (np.sqrt(kappa) + 1)
-    for j, energy in enumerate(energies):
-        assert energy <= 2 * q**j * energies[0] + 1e-12 * energies[0]
-    # At the floor of precision, which for the lengths lies higher by kappa, errors no longer fall.
-    for errors, ground in ((energies, 1e-12), (lengths, 1e-12 * kappa)):
-        for before, after in itertools.pairwise(errors):
-            assert after <= before * (1 + 1e-12) + ground * errors[0]
-
-
-def test_claim_04_does_not_hold_of_the_residual():
-    A, b = np.diag([1.0, 100.0]), np.array([1.0, 0.1])
-    norms = [at.rr for at in conjugate_gradients(A, b, np.zeros(2))]
-    assert norms[1] > norms[0]
 
 
 # How it ends -----------------------------------------------------------------------------------------------------

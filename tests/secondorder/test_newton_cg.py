@@ -68,21 +68,6 @@ def test_it_falls_along_negative_curvature():
         assert all(b <= a for a, b in pairwise(values))
 
 
-@pytest.mark.parametrize("k", [-100, -37, -1, 1, 53, 100])
-def test_claim_25_multiples_of_f_have_the_same_iterates_bit_by_bit(k):
-    problem = rosenbrock(4)
-    paths = []
-    for unit in (1.0, 2.0**k):
-        paths.append([])
-        minimize(
-            lambda x, u=unit: u * problem.value(x), problem.start, jac=lambda x, u=unit: u * problem.gradient(x),
-            hessp=lambda x, v, u=unit: u * problem.hessian_product(x, v), method="newton_cg",
-            callback=paths[-1].append, options={"gtol": 0.0, "maxiter": 60},
-        )  # fmt: skip
-    assert len(paths[0]) > 10
-    np.testing.assert_array_equal(*paths)
-
-
 def test_numbers_that_are_not_finite_have_a_status():
     for bad in (np.nan, np.inf):
         result = minimize(

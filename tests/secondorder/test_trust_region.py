@@ -102,22 +102,6 @@ def test_exact_leaves_a_saddle_point_and_cauchys_step_does_not():
     assert ends["cauchy"] == pytest.approx(0.0, abs=1e-9)
 
 
-@pytest.mark.parametrize("name", ["rosenbrock", "beale", "himmelblau", "wood"])
-@pytest.mark.parametrize("k", [-100, -37, -1, 1, 53, 100])
-@pytest.mark.parametrize("subproblem", [*SUBPROBLEMS, "cauchy"])
-def test_claim_25_multiples_of_f_have_the_same_iterates_bit_by_bit(subproblem, name, k):
-    problem, paths = FUNCTIONS[name](), []
-    for unit in (1.0, 2.0**k):
-        paths.append([])
-        minimize(
-            lambda x, u=unit: u * problem.value(x), problem.start, jac=lambda x, u=unit: u * problem.gradient(x),
-            hess=lambda x, u=unit: u * problem.hessian(x), method=TrustRegion(subproblem=subproblem),
-            callback=paths[-1].append, options={"gtol": 0.0, "maxiter": 40},
-        )  # fmt: skip
-    assert len(paths[0]) > 4
-    np.testing.assert_array_equal(*paths)
-
-
 @each
 def test_it_comes_back_from_where_f_or_its_gradient_is_not_finite(subproblem):
     wall = lambda x: np.all(x > 0)  # noqa: E731

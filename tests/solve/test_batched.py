@@ -25,7 +25,7 @@ methods = pytest.mark.parametrize("method", ["lbfgs", "cg"])
 
 @methods
 @pytest.mark.parametrize("n", [1, 2, 5, 31, 32, 100])
-def test_claim_32_a_row_among_others_is_the_row_alone_bit_for_bit(method, n):
+def test_a_row_among_others_is_the_row_alone_bit_for_bit(method, n):
     x = starts(30, n + 1)
     options = {"maxiter": 1000 if n <= 5 else 50}
     together = minimize_batch(rosenbrock, x, method=method, options=options)
@@ -36,7 +36,7 @@ def test_claim_32_a_row_among_others_is_the_row_alone_bit_for_bit(method, n):
             np.testing.assert_array_equal(together[name][i], alone[name][0], err_msg=name)
 
 
-def test_claim_32_a_row_takes_the_steps_of_a_single_run():
+def test_a_row_takes_the_steps_of_a_single_run():
     x = starts(20, 3)
     for steps in (1, 3, 8):
         rows = minimize_batch(rosenbrock, x, options={"maxiter": steps, "gtol": 0.0})

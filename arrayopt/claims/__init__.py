@@ -1,0 +1,73 @@
+"""What the documents claim, as declarations that are checked, attacked, and corrected where they are wrong."""
+
+from types import ModuleType
+
+from arrayopt.claims import (
+    accumulation,
+    adaptive,
+    amos,
+    bounds_and_batches,
+    conjugate_gradient,
+    dominated,
+    dropout,
+    gradient_descent,
+    integral_bounds,
+    invariances,
+    lagrange,
+    line_search,
+    logsumexp,
+    momentum,
+    muon,
+    newton,
+    power_sums,
+    quasi_newton,
+    sign_methods,
+    tiger,
+    trust_region,
+    updates,
+    votes,
+    wrappers,
+)
+from arrayopt.claims.attack import attacked as attacked
+from arrayopt.claims.claim import Claim as Claim
+from arrayopt.claims.claim import Outside as Outside
+from arrayopt.claims.finding import Finding as Finding
+from arrayopt.claims.known import Known as Known
+from arrayopt.claims.known import answered as answered
+from arrayopt.claims.sampling import sampled as sampled
+
+TOPICS: tuple[ModuleType, ...] = (
+    logsumexp,
+    momentum,
+    adaptive,
+    sign_methods,
+    votes,
+    tiger,
+    muon,
+    accumulation,
+    wrappers,
+    amos,
+    gradient_descent,
+    line_search,
+    newton,
+    conjugate_gradient,
+    quasi_newton,
+    updates,
+    trust_region,
+    invariances,
+    bounds_and_batches,
+    lagrange,
+    integral_bounds,
+    power_sums,
+    dominated,
+    dropout,
+)
+CLAIMS: tuple[Claim, ...] = tuple(
+    claim
+    for topic in TOPICS
+    for claim in vars(topic).values()
+    if isinstance(claim, Claim) and topic.__name__ == f"{__name__}.{claim.topic}"
+)
+"""Every claim, by topic, in the order of their texts."""
+KNOWN: tuple[Known, ...] = tuple(known for topic in TOPICS for known in getattr(topic, "KNOWN", ()))
+"""Every known answer."""

@@ -1,0 +1,1 @@
+"""A picture for each article that has something to see."""
