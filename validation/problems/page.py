@@ -67,8 +67,11 @@ TAIL = """\
     pip install --group problems -e .
     python -m validation.problems                                    # the list
     python -m validation.problems --problems list --starts 10,100
-    python -m validation.problems --problems list --scale 60
-    python -m validation.problems --problems all --minutes 10        # until it is finished
+    python -m validation.problems --problems list --scale 60 \\
+        --solvers 'lbfgs,*hz,bfgs,cg*,newton,newton gmw,trust_region,scipy*'
+    python -m validation.problems --problems all --solvers 'lbfgs hz,bfgs hz'
+    python -m validation.problems --problems outside \\
+        --solvers 'scipy l-*,scipy b*,scipy cg,lbfgs,lbfgs hz,bfgs,cg pr+,newton,trust_region'
     python -m validation.problems --problems sample --precision float32
     python -m validation.problems --problems logistic
     python -m validation.problems --problems logistic --precision float32
