@@ -25,8 +25,8 @@ from validation.problems.overhead import measure, ratio
 
 ROUNDS = 31
 """Odd, and enough that the median holds still where other processes share the cores."""
-LOOP_ROUNDS = 3
-"""Of CAN, whose loop takes seconds."""
+LOOP_ROUNDS = 15
+"""Of CAN, whose loop takes a second or more; of few rounds one that is interrupted would decide."""
 REPEATED = 20
 """How often a round runs `can`, which takes milliseconds."""
 SAMPLES, CLASSES = 4000, 119

@@ -6,14 +6,17 @@ from typing import Any
 import numpy as np
 
 from arrayopt.backend import Array, namespace
-from arrayopt.claims.claim import agreement, claim, slack, ulps
+from arrayopt.claims.claim import Outside, agreement, claim, host, slack, ulps
 from arrayopt.claims.domain import DTYPES, Element, Integer, Numbers, Probability, Real
+from arrayopt.claims.known import Known
 from arrayopt.core.logsumexp import logsumexp, softmax
 
 SOURCE = "archive 9070 (section 10)"
 ROUNDING = ulps(64)
 X: dict[str, Element] = {"dtype": DTYPES, "n": Integer(1, 6), "x": Numbers(("n",), spread=5.0, dtype="dtype")}
 XY: dict[str, Element] = {**X, "y": Numbers(("n",), spread=5.0, dtype="dtype")}
+MORE: dict[str, Element] = {"dtype": DTYPES, "n": Integer(2, 6), "x": Numbers(("n",), spread=5.0, dtype="dtype")}
+TAU = Real(1e-3, 1e2, log=True)
 XP: dict[str, Element] = {"n": Integer(1, 6), "x": Numbers(("n",), spread=2.0), "p": Probability("n")}
 
 
@@ -21,6 +24,12 @@ XP: dict[str, Element] = {"n": Integer(1, 6), "x": Numbers(("n",), spread=2.0), 
 def upper(x: Array, n: int) -> float:
     r"""$\operatorname{LSE}(x) \le \max x + \log n$, with equality where all are equal."""
     return slack(_lse(x), _max(x) + math.log(n))
+
+
+@claim(SOURCE, MORE, tolerance=ROUNDING, infimum=0.0)
+def upper_if_not_equal(x: Array, n: int) -> float:
+    r"""$\operatorname{LSE}(x) \le \max x + \log(n - 1 + e^{\min x - \max x})$: equality above is where all are equal."""
+    return slack(_lse(x), _max(x) + math.log(n - 1 + math.exp(-_max(-x) - _max(x))))
 
 
 @claim(SOURCE, X, tolerance=ROUNDING, infimum=0.0)
@@ -31,14 +40,36 @@ def lower(x: Array) -> float:
 
 @claim(
     SOURCE, X, expect="refuted", witness={"dtype": "float64", "n": 1, "x": np.array([1.0])},
-    instead="logsumexp.lower", smooth=False,
+    instead="logsumexp.strict", smooth=False,
 )  # fmt: skip
 def strictly_lower(x: Array) -> float:
-    r"""$\max x < \operatorname{LSE}(x)$, as the article has it: not for $n = 1$, nor where rounding hides the rest."""
+    r"""$\max x < \operatorname{LSE}(x)$, as the article has it: not for $n = 1$."""
     return 1.0 if _lse(x) > _max(x) else -1.0
 
 
-@claim(SOURCE, {**X, "tau": Real(1e-3, 1e2, log=True)}, tolerance=ROUNDING, infimum=0.0)
+@claim(
+    SOURCE, {**MORE, "tau": TAU}, expect="refuted", instead="logsumexp.strict", smooth=False,
+    witness={"dtype": "float32", "n": 2, "x": np.array([1.0, -17.0], np.float32), "tau": 1.0},
+)  # fmt: skip
+def strictly_lower_as_computed(x: Array, tau: float) -> float:
+    r"""$\max x < \tau \operatorname{LSE}(x / \tau)$ for $n \ge 2$ as computed: not where rounding hides it."""
+    return 1.0 if _lse(x, tau) > _max(x) else -1.0
+
+
+@claim(SOURCE, {**MORE, "tau": TAU}, smooth=False)
+def strict(x: Array, tau: float) -> float:
+    r"""$\max x < \tau \operatorname{LSE}(x / \tau)$ for $n \ge 2$ where rounding does not hide the rest.
+
+    That is, where $\tau \log(1 + \sum e^{-(\max x - x_i) / \tau})$ is above an ulp of $\max x$.
+    """
+    numbers = np.sort(host(x))
+    rest = tau * math.log1p(math.fsum(math.exp((float(v) - _max(x)) / tau) for v in numbers[:-1]))
+    if rest < 1.01 * np.spacing(abs(numbers[-1])):
+        raise Outside("hidden by rounding")
+    return 1.0 if _lse(x, tau) > _max(x) else -1.0
+
+
+@claim(SOURCE, {**X, "tau": TAU}, tolerance=ROUNDING, infimum=0.0)
 def temperature(x: Array, n: int, tau: float) -> float:
     r"""$\max x \le \tau \operatorname{LSE}(x / \tau) \le \max x + \tau \log n$ for $\tau > 0$."""
     return min(slack(_max(x), _lse(x, tau)), slack(_lse(x, tau), _max(x) + tau * math.log(n)))
@@ -48,6 +79,23 @@ def temperature(x: Array, n: int, tau: float) -> float:
 def mean(x: Array, n: int) -> float:
     r"""$\operatorname{LSE}(x) \ge \bar x + \log n$, with equality where all are equal."""
     return slack(float(namespace(x).mean(x)) + math.log(n), _lse(x))
+
+
+@claim(SOURCE, X, tolerance=ROUNDING, infimum=0.0)
+def mean_if_not_equal(x: Array, n: int) -> float:
+    r"""$\operatorname{LSE}(x) \ge \bar x + \log n + \frac12 \|\operatorname{softmax}(x) - 1/n\|_1^2$.
+
+    By Pinsker's inequality: the last is an equality only where all are equal.
+    """
+    xp = namespace(x)
+    apart = float(xp.sum(xp.abs(softmax(x, axis=None) - 1 / n)))
+    return slack(float(xp.mean(x)) + math.log(n) + apart * apart / 2, _lse(x))
+
+
+@claim(SOURCE, XP, infimum=0.0, portable=False)
+def cauchy(x: Array, p: Array) -> float:
+    r"""$\operatorname{LSE}(x) \ge \langle p, x \rangle - \log \sum p_i^2$."""
+    return slack(_dot(p, x) - math.log(_dot(p, p)), _lse(x))
 
 
 @claim(SOURCE, {**XP, "t": Real(1.01, 8.0)}, infimum=0.0, portable=False)
@@ -63,6 +111,14 @@ def holder(x: Array, p: Array, t: float) -> float:
 def holder_below_one(x: Array, p: Array, t: float) -> float:
     r"""$\operatorname{LSE}(x) \ge \langle p, x \rangle - \frac{1}{t-1} \log \sum p_i^t$ for $0 < t < 1$ too."""
     return float(holder.margin(x, p, t))
+
+
+@claim(SOURCE, {"n": Integer(1, 6), "p": Probability("n"), "t": Real(1.01, 8.0), "s": Real(1.01, 8.0)}, infimum=0.0,
+       portable=False)  # fmt: skip
+def tightest(p: Array, t: float, s: float) -> float:
+    r"""Of these bounds the one for $t \to 1$ is the tightest: $\frac{1}{1-t} \log \sum p_i^t \le H(p)$ falls with t."""
+    low, high = (math.log(float(np.sum(p[p > 0] ** u))) / (1 - u) for u in (max(s, t), min(s, t)))
+    return min(slack(low, high), slack(high, _entropy(p)))
 
 
 @claim(SOURCE, XP, infimum=0.0, portable=False)
@@ -109,6 +165,18 @@ def convex(x: Array, y: Array, t: float) -> float:
     return slack(_lse(t * x + (1 - t) * y), t * _lse(x) + (1 - t) * _lse(y))
 
 
+@claim(
+    SOURCE, XY, expect="refuted", instead="logsumexp.convex", smooth=False,
+    witness={"dtype": "float64", "n": 2, "x": np.zeros(2), "y": np.ones(2)},
+)  # fmt: skip
+def strictly_convex(x: Array, y: Array) -> float:
+    """LSE is strictly convex: not along constants."""
+    if _max(abs(x - y)) < 1e-2:
+        raise Outside("the same")
+    gap = (_lse(x) + _lse(y)) / 2 - _lse((x + y) / 2)
+    return 1.0 if gap > 1e-6 * _size(x, y) * (host(x).dtype.itemsize == 4) + 1e-14 * _size(x, y) else -1.0
+
+
 @claim(SOURCE, {**X, "c": Real(-100.0, 100.0)}, kind="equality", tolerance=ROUNDING)
 def shift(x: Array, c: float) -> float:
     r"""$\operatorname{LSE}(x + c) = \operatorname{LSE}(x) + c$."""
@@ -118,9 +186,70 @@ def shift(x: Array, c: float) -> float:
 @claim(SOURCE, X, tolerance=ROUNDING, infimum=0.0, portable=False)
 def hessian(x: Array) -> float:
     r"""Its Hessian $\mathrm{diag}(p) - p p'$ has no negative eigenvalue, and constants in its kernel."""
-    p = np.asarray(softmax(x, axis=None))
-    h = np.diag(p) - np.outer(p, p)
-    return float(min(np.linalg.eigvalsh(h)[0], -np.abs(h @ np.ones_like(p)).max()))
+    h = _hessian(x)
+    return float(min(np.linalg.eigvalsh(h)[0], -np.abs(h.sum(axis=1)).max()))
+
+
+@claim(SOURCE, MORE, tolerance=ROUNDING, infimum=0.0, portable=False)
+def kernel_of_hessian(x: Array) -> float:
+    r"""Its kernel is constants alone: the second eigenvalue of $\mathrm{diag}(p) - p p'$ is at least $\min p$."""
+    return slack(float(np.min(softmax(x, axis=None))), np.linalg.eigvalsh(_hessian(x))[1])
+
+
+@claim(SOURCE, {**X, "w": Numbers(("n",), low=0.0, high=10.0, dtype="dtype")}, tolerance=ROUNDING, infimum=0.0)
+def weights(x: Array, w: Array) -> float:
+    r"""$\log \sum w_i e^{x_i} = \operatorname{LSE}(x + \log w) \le \max x + \log \sum w_i$ for $w > 0$."""
+    xp = namespace(x)
+    w = w + 1e-3
+    found, moved = float(logsumexp(x, axis=None, weights=w)), x + xp.log(w)
+    same = agreement(found, _lse(moved), scale=_size(x, moved))
+    return min(same, slack(found, _max(x) + math.log(float(xp.sum(w)))))
+
+
+@claim(SOURCE, {"dtype": DTYPES, "n": Integer(1, 4), "m": Integer(1, 4), "x": Numbers(("n", "m"), 5.0, dtype="dtype")},
+       kind="equality", tolerance=ROUNDING)  # fmt: skip
+def axes(n: int, m: int, x: Array) -> float:
+    r"""Along an axis it is that of each vector, and over all axes that of what it is along one."""
+    rows = logsumexp(x, axis=1)
+    each = min(agreement(rows[i], logsumexp(x[i, :]), scale=_size(x)) for i in range(n))
+    columns = min(agreement(logsumexp(x, axis=0)[j], logsumexp(x[:, j]), scale=_size(x)) for j in range(m))
+    return min(each, columns, agreement(logsumexp(rows), _lse(x), scale=_size(x)))
+
+
+@claim(SOURCE, kind="behaviour")
+def infinities() -> float:
+    r"""An x of $+\infty$ gives $+\infty$; $-\infty$ adds nothing, and alone gives itself; no NaN arises."""
+    given = [[math.inf, 0.0], [math.inf, -math.inf], [-math.inf, 3.0], [-math.inf, -math.inf], [1e308, -1e308]]
+    return 1.0 if [_lse(np.array(x)) for x in given] == [math.inf, math.inf, 3.0, -math.inf, 1e308] else -1.0
+
+
+@claim(SOURCE, kind="behaviour")
+def empty() -> float:
+    r"""An empty sum gives $\log 0 = -\infty$, along an empty axis for each vector."""
+    found = [_lse(np.zeros(0)), *logsumexp(np.zeros((2, 0)), axis=1).tolist()]
+    return 1.0 if found == 3 * [-math.inf] and logsumexp(np.zeros((2, 0)), axis=0).shape == (0,) else -1.0
+
+
+def _hidden(dtype: str) -> float:
+    """Return the gap beyond which the LSE of 1 and what is that much below is 1, by bisection."""
+    low, high = 0.0, 100.0
+    while high - low > 1e-3:
+        gap = (low + high) / 2
+        low, high = (gap, high) if _lse(np.array([1.0, 1.0 - gap], dtype)) > 1 else (low, gap)
+    return high
+
+
+KNOWN = (
+    Known("logsumexp.hidden_in_float64", r"The gap at $\max x = 1$ from which on LSE is $\max x$ in float64", SOURCE,
+          "37", lambda: _hidden("float64")),
+    Known("logsumexp.hidden_in_float32", r"The gap at $\max x = 1$ from which on LSE is $\max x$ in float32", SOURCE,
+          "17", lambda: _hidden("float32")),
+)  # fmt: skip
+
+
+def _hessian(x: Array) -> np.ndarray:
+    p = host(softmax(x, axis=None))
+    return np.asarray(np.diag(p) - np.outer(p, p))
 
 
 def _lse(x: Array, tau: float = 1.0) -> float:

@@ -145,18 +145,20 @@ def _once(
         return xp.where(uncertain[:, None], _last_row(xp, y, total, prior, alpha, own), own)
     found = xp.asarray(own, copy=True)
     for b in blocks:
-        rows = xp.nonzero(uncertain[b])[0]
+        rows, out = xp.nonzero(uncertain[b])[0], found[b, :]
         y = xp.take(p[b, :], rows, axis=0)
-        found[b, :][rows, :] = _last_row(xp, y, total, prior, alpha, xp.take(own[b, :], rows, axis=0))
+        out[rows, :] = _last_row(xp, y, total, prior, alpha, y)
     return found
 
 
 def _last_row(xp: Namespace, p: Array, total: Array, prior: Array, alpha: float, own: Array) -> Array:
-    """Return one round of predictions, given the sums over the certain ones."""
+    """Return one round of predictions, given the sums over the certain ones; `own` where no class is in common."""
     y = p if alpha == 1 else p**alpha
     y = y / (total + y)
     rows = xp.matmul(y, prior)[:, None]
     some = rows > 0
+    if bool(xp.all(some)):
+        return xp.astype(y * prior / rows, own.dtype, copy=False)
     y = xp.astype(y * prior / xp.where(some, rows, xp.ones_like(rows)), own.dtype, copy=False)
     return xp.where(some, y, own)
 

@@ -68,18 +68,21 @@ def top_k_entropy(probabilities: Array, k: int = 3, variant: Variant = "article"
         raise OptionError(f"variant: expected one of {', '.join(map(repr, get_args(Variant)))}, got {variant!r}")
     p = at_least_single(xp, probabilities)
     in_order = xp.sort(p, axis=-1, stable=False)
-    first, last, kept = in_order[..., 0], in_order[..., -1], in_order[..., m - k :]
+    first, last = in_order[..., 0], in_order[..., -1]
     if bool(xp.any(first < 0)):
         raise OptionError("probabilities: expected numbers >= 0, got a negative one")
     # NaN comes last, or first, whatever the library
     good = xp.isfinite(first) & xp.isfinite(last) & (last > 0)
-    kept = xp.where(good[..., None], kept, xp.ones_like(kept))
+    # the classes come first now: loops over the samples are long, those over k classes short
+    kept = xp.stack([in_order[..., i] for i in range(m - k, m)], axis=0)
+    if not bool(xp.all(good)):
+        kept = xp.where(good, kept, xp.ones_like(kept))
     if variant == "article":
-        kept = kept / kept[..., -1:]  # the greatest: neither huge nor tiny numbers spoil the sum
-        kept = kept / xp.sum(kept, axis=-1, keepdims=True)
+        kept = kept / kept[-1, ...]  # the greatest: neither huge nor tiny numbers spoil the sum
+        kept = kept / xp.sum(kept, axis=0)
     terms = kept * xp.log(xp.where(kept > 0, kept, xp.ones_like(kept)))
     measure = math.log(k if variant == "article" else m) or 1.0
-    found = -xp.sum(terms, axis=-1) / measure
+    found = (0.0 - xp.sum(terms, axis=0)) / measure
     if variant == "article":
         found = xp.where(found < 1, found, xp.ones_like(found))
     return xp.astype(xp.where(good, found, math.nan), probabilities.dtype, copy=False)

@@ -41,7 +41,8 @@ def over_interval(
         density = kernel.unit_density(xp, -xp.abs(e - half * node) / s)
         quadrature = quadrature + (weight * value * (half / s)) * density
     e = xp.where(far, 0.0, e)
-    below, above = (kernel.partial_moments(xp, (e + end) / s, len(a) - 1) for end in (-half, half))
+    # from the ends themselves: at one of them the distance is 0, whatever the middle is rounded to
+    below, above = (kernel.partial_moments(xp, xp.where(far, 0.0, x - c) / s, len(a) - 1) for c in (high, low))
     near = xp.zeros_like(x)
     for k in range(len(a)):
         # the k-th Taylor coefficient at x of the polynomial
