@@ -28,7 +28,7 @@ def upper(x: Array, n: int) -> float:
 
 @claim(SOURCE, MORE, tolerance=ROUNDING, infimum=0.0)
 def upper_if_not_equal(x: Array, n: int) -> float:
-    r"""$\operatorname{LSE}(x) \le \max x + \log(n - 1 + e^{\min x - \max x})$: equality above is where all are equal."""
+    r"""$\operatorname{LSE}(x) \le \max x + \log(n - 1 + e^{\min x - \max x})$: so above only if all are equal."""
     return slack(_lse(x), _max(x) + math.log(n - 1 + math.exp(-_max(-x) - _max(x))))
 
 

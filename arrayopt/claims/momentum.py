@@ -114,9 +114,7 @@ def nesterov_points(p: Array, steps: int, curvature: Array, mu: float, lr: float
 
 
 PLACES: tuple[Momentum, ...] = tuple(
-    Momentum(form=form, decay=decay)
-    for form in ("heavy_ball", "ema")
-    for decay in ("l2", "decoupled", "in_update")
+    Momentum(form=form, decay=decay) for form in ("heavy_ball", "ema") for decay in ("l2", "decoupled", "in_update")
 )
 
 

@@ -1,0 +1,300 @@
+"""Optimisation as sampling, to second order: Newton and Levenberg-Marquardt as means of Gaussians; free energies."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from arrayopt.backend import Array, namespace
+from arrayopt.claims.claim import Outside, agreement, claim, slack, ulps
+from arrayopt.claims.domain import Element, Integer, Numbers, Probability, Real, Symmetric
+from arrayopt.claims.runs import norm
+from arrayopt.claims.walks import away
+from arrayopt.errors import OptionError
+from arrayopt.sampling import (
+    BallStep,
+    empirical_free_energy,
+    gaussian_step,
+    linear_on_ball,
+    linear_under_gaussian,
+    quadratic_log_partition,
+    quadratic_under_gaussian,
+    tempered_weights,
+    weighted_mean,
+)
+
+SOURCE = "archive 7521 (section 3)"
+NOTES = "sampling.md section 1"
+PLANE: dict[str, Element] = {
+    "g": Numbers((2,), low=-2.0, high=2.0), "H": Symmetric(2, 0.5, 2.0), "alpha": Real(1e-2, 1e2, log=True),
+}  # fmt: skip
+"""A quadratic in the plane, small enough for a grid."""
+PRIOR: dict[str, Element] = {
+    "g": Numbers((2,), low=-2.0, high=2.0), "H": Symmetric(2, -0.5, 2.0), "alpha": Real(1e-2, 1e2, log=True),
+    "damping": Real(1.0, 4.0), "centre": Numbers((2,), low=-1.0, high=1.0),
+}  # fmt: skip
+GRID = 1e-11
+"""The exponents of a grid are up to some 2,000 in size, and rounded."""
+WITNESS = {"g": np.array([0.9, -0.7]), "H": np.array([[2.0, 0.6], [0.6, 1.0]])}
+
+
+@claim(SOURCE, PLANE, kind="equality", tolerance=GRID, portable=False)
+def newton(g: Array, H: Array, alpha: float) -> float:
+    r"""To second order, H positive definite: the mean is Newton's step at every $\alpha$.
+
+    The covariance is $\alpha H^{-1}$. By the trapezoid rule over the plane, which for Gaussians is exact to rounding.
+    """
+    inverse, found = np.linalg.inv(H), gaussian_step(g, H, alpha)
+    _, mean, covariance = _on_a_grid(g, H, alpha, 0.0, 0 * g, found.mean)
+    size = norm(found.mean) + math.sqrt(2 * alpha)
+    return min(
+        agreement(mean, -inverse @ g, size), agreement(found.mean, -inverse @ g, size),
+        agreement(covariance, alpha * inverse), agreement(found.covariance, alpha * inverse),
+    )  # fmt: skip
+
+
+@claim(
+    SOURCE, PLANE, kind="equality", tolerance=1e-6, portable=False, expect="refuted", instead="sampling_view.newton",
+    witness={**WITNESS, "alpha": 0.3},
+)  # fmt: skip
+def covariance_without_alpha(g: Array, H: Array, alpha: float) -> float:
+    r"""The covariance is $H^{-1}$, as the article has it."""
+    _, _, covariance = _on_a_grid(g, H, alpha, 0.0, 0 * g, gaussian_step(g, H, alpha).mean)
+    return agreement(covariance, np.linalg.inv(H))
+
+
+@claim(SOURCE, PLANE, kind="equality", tolerance=GRID, portable=False)
+def square(g: Array, H: Array, alpha: float) -> float:
+    r"""Completing the square leaves $\frac12 g' H^{-1} g$.
+
+    $\log Z = \frac n2 \log(2 \pi \alpha) - \frac12 \log \det H + \frac{1}{2 \alpha} g' H^{-1} g$.
+    """
+    log_z, stated = _square(g, H, alpha, np.linalg.inv(H))
+    scale = 5 + abs(log_z)
+    return min(agreement(log_z, stated, scale), agreement(quadratic_log_partition(g, H, alpha), stated, scale))
+
+
+@claim(
+    SOURCE, PLANE, kind="equality", tolerance=1e-6, portable=False, expect="refuted", instead="sampling_view.square",
+    witness={**WITNESS, "alpha": 0.3},
+)  # fmt: skip
+def square_without_inverse(g: Array, H: Array, alpha: float) -> float:
+    r"""Completing the square leaves $\frac12 g' H g$, as the article has it."""
+    return agreement(*_square(g, H, alpha, H))
+
+
+@claim(
+    SOURCE, {**PLANE, "alpha": Real(1e3, 1e6, log=True)}, expect="refuted", tolerance=0.0,
+    witness={**WITNESS, "alpha": 1e6}, instead="sampling_view.bounded_step_vanishes",
+)  # fmt: skip
+def unbounded_step_vanishes(g: Array, H: Array, alpha: float) -> float:
+    r"""The mean step tends to 0 as $\alpha \to \infty$, without a bound on steps: at most $\|g\| / \sqrt\alpha$."""
+    if norm(g) < 1e-6:
+        raise Outside
+    return slack(norm(gaussian_step(g, H, alpha).mean), norm(g) / math.sqrt(alpha), norm(g))
+
+
+@claim(
+    SOURCE, {"n": Integer(1, 6), "g": Numbers(("n",)), "radius": Real(0.1, 5.0), "alpha": Real(1e-2, 1e6, log=True)},
+    tolerance=ulps(16), infimum=0.0,
+)  # fmt: skip
+def bounded_step_vanishes(n: int, g: Array, radius: float, alpha: float) -> float:
+    r"""On a ball it does: the step to first order is at most $\epsilon^2 \|g\| / (\alpha (n + 2))$ long."""
+    g = away(g)
+    rule, zero = BallStep(alpha=alpha, radius=radius), 0 * g
+    step, _ = rule.update(g, rule.init(zero), zero)
+    most = radius**2 * norm(g) / (alpha * (n + 2))
+    return slack(norm(step), most, most)
+
+
+@claim(
+    SOURCE,
+    {
+        "n": Integer(2, 5), "x": Numbers(("n", 2)), "gap": Real(0.1, 10.0), "above": Numbers(("n",), low=0.0, high=3.0),
+        "alpha": Real(0.1, 10.0),
+    },
+    kind="limit", tolerance=1e-10, infimum=0.0,
+)  # fmt: skip
+def cold(n: int, x: Array, gap: float, above: Array, alpha: float) -> float:
+    r"""As $\alpha \to 0$ the mean step tends to the minimiser of l, if there is one only.
+
+    Of n steps: $\|E d - d_*\| \le (n - 1) e^{-\delta / \alpha} \max \|d_i - d_*\|$ where all others are worse by
+    $\delta$.
+    """
+    xp = namespace(x)
+    first = xp.arange(n) == 0
+    f = alpha * xp.where(first, xp.zeros_like(above), above + gap)
+    off = x - x[0:1, :]
+    largest = float(xp.max(xp.linalg.vector_norm(off, axis=-1)))
+    if largest < 1e-6:
+        raise Outside
+    most = (n - 1) * math.exp(-gap) * largest
+    return slack(norm(weighted_mean(tempered_weights(f, alpha).weights, off)), most, most)
+
+
+@claim(
+    SOURCE, {**PLANE, "alpha": Real(1e-6, 1e-2, log=True)}, expect="refuted", tolerance=1e-2,
+    witness={"g": np.array([1.0, 1.0]), "H": np.diag([0.5, 2.0]), "alpha": 1e-6}, instead="sampling_view.cold",
+)  # fmt: skip
+def cold_is_steepest(g: Array, H: Array, alpha: float) -> float:
+    r"""As $\alpha \to 0$ the mean step is along the direction of the fastest descent, $-g$: the cosine is 1."""
+    if norm(g) < 1e-6:
+        raise Outside
+    step = gaussian_step(g, H, alpha).mean
+    return float(-(g @ step)) / (norm(g) * norm(step)) - 1.0
+
+
+@claim(SOURCE, kind="behaviour", portable=False)
+def indefinite() -> float:
+    r"""Where H is not positive definite p cannot be normalised: the integral grows without end, and it is refused.
+
+    With a prior it can, if $H + (\alpha / \sigma^2) I$ is positive definite.
+    """
+    fine = True
+    for lowest in (-1.0, 0.0):
+        H, g = np.diag([2.0, lowest]), np.array([0.9, -0.7])
+        masses = [np.trapezoid(np.exp(-0.5 * lowest * d**2), d) for d in (np.linspace(-s, s, 4001) for s in (8, 16))]
+        fine = fine and bool(masses[1] > 1.9 * masses[0])
+        for refusing in (
+            lambda g=g, H=H: gaussian_step(g, H, 1.0),
+            lambda g=g, H=H: quadratic_log_partition(g, H, 1.0),
+        ):
+            try:
+                refusing()
+                fine = False
+            except OptionError:
+                pass
+        fine = fine and bool(np.isfinite(gaussian_step(g, H, 1.0, 0.9).mean).all())
+    return 1.0 if fine else -1.0
+
+
+@claim(NOTES, PRIOR, kind="equality", tolerance=GRID, portable=False)
+def levenberg_marquardt(g: Array, H: Array, alpha: float, damping: float, centre: Array) -> float:
+    r"""With a prior $N(\mu, \sigma^2 I)$ of steps, the mean is $(H + \lambda I)^{-1} (\lambda \mu - g)$.
+
+    With $\lambda = \alpha / \sigma^2$: Levenberg's and Marquardt's. The covariance is $\alpha (H + \lambda I)^{-1}$. By the trapezoid rule; H may be indefinite.
+    """
+    found = gaussian_step(g, H, alpha, math.sqrt(alpha / damping), centre)
+    _, mean, covariance = _on_a_grid(g, H, alpha, damping, centre, found.mean)
+    inverse = np.linalg.inv(H + damping * np.eye(2))
+    stated, size = inverse @ (damping * centre - g), norm(found.mean) + math.sqrt(2 * alpha)
+    return min(
+        agreement(mean, stated, size), agreement(found.mean, stated, size),
+        agreement(covariance, alpha * inverse), agreement(found.covariance, alpha * inverse),
+    )  # fmt: skip
+
+
+@claim(
+    NOTES, {"n": Integer(1, 6), "g": Numbers(("n",)), "alpha": Real(0.05, 20.0, log=True), "sigma": Real(0.1, 5.0)},
+    kind="equality", tolerance=ulps(64),
+)  # fmt: skip
+def linear_with_prior(n: int, g: Array, alpha: float, sigma: float) -> float:
+    r"""For linear l and a prior $N(0, \sigma^2 I)$ it is $-(\sigma^2 / \alpha) g$ exactly."""
+    xp = namespace(g)
+    found = gaussian_step(g, xp.zeros((n, n), dtype=g.dtype), alpha, sigma)
+    return min(
+        agreement(found.mean, -(sigma**2 / alpha) * g),
+        agreement(found.covariance, sigma**2 * xp.eye(n, dtype=g.dtype)),
+    )
+
+
+VALUES: dict[str, Element] = {
+    "n": Integer(2, 6), "f": Numbers(("n",), low=-1.0, high=1.0), "alpha": Real(1e-2, 1e2, log=True),
+}  # fmt: skip
+
+
+@claim(NOTES, {**VALUES, "p": Probability("n"), "more": Real(1.0, 10.0)}, tolerance=ulps(64), infimum=0.0)
+def free_energy_increases(f: Array, alpha: float, p: Array, more: float) -> float:
+    r"""$F(\alpha) = -\alpha \log E e^{-l / \alpha}$ increases with $\alpha$."""
+    return slack(empirical_free_energy(f, alpha, p), empirical_free_energy(f, alpha * more, p))
+
+
+@claim(NOTES, VALUES, kind="limit", tolerance=ulps(512), infimum=0.0)
+def free_energy_cold(n: int, f: Array, alpha: float) -> float:
+    r"""$\min l \le F \le \min l + \alpha \log n$, for n values alike: as $\alpha \to 0$ it is the least."""
+    xp, found = namespace(f), float(empirical_free_energy(f, alpha))
+    least, scale = float(xp.min(f)), alpha * math.log(n)
+    return min(slack(least, found, scale), slack(found, least + scale, scale))
+
+
+@claim(NOTES, {**VALUES, "p": Probability("n")}, kind="limit", tolerance=1e-11, infimum=0.0)
+def free_energy_hot(f: Array, alpha: float, p: Array) -> float:
+    r"""$E l - \frac{1}{8 \alpha} (\max l - \min l)^2 \le F \le E l$: as $\alpha \to \infty$ it is the mean."""
+    xp = namespace(f, p)
+    span = float(xp.max(f) - xp.min(f))
+    if span < 1e-3:
+        raise Outside
+    f = (f - xp.min(f)) / span
+    under, most = float(xp.sum(p * f) - empirical_free_energy(f, alpha, p)), 1 / (8 * alpha)
+    return min(slack(0.0, under, most), slack(under, most, most))
+
+
+@claim(
+    NOTES, {"n": Integer(1, 6), "g": Numbers(("n",)), "radius": Real(0.1, 2.0), "k": Real(1e-2, 1e4, log=True),
+            "more": Real(1.0, 3.0)}, tolerance=ulps(64), infimum=0.0,
+)  # fmt: skip
+def ball_free_energy(n: int, g: Array, radius: float, k: float, more: float) -> float:
+    r"""Of a linear l on the ball it increases with $\alpha$ from $-\epsilon \|g\|$ to 0."""
+    size = radius * norm(g)
+    if size < 1e-6:
+        raise Outside
+    f = [float(linear_on_ball(g, a * size / k, radius)) / size for a in (1.0, more)]
+    return min(slack(-1.0, f[0], 1.0), slack(f[0], f[1], 1.0), slack(f[1], 0.0, 1.0))
+
+
+@claim(NOTES, PRIOR, kind="equality", tolerance=GRID, portable=False)
+def gaussian_free_energy(g: Array, H: Array, alpha: float, damping: float) -> float:
+    r"""Of a quadratic l under $N(0, \sigma^2 I)$ the free energy is as follows, by the trapezoid rule.
+
+    $\frac\alpha2 \log \det(I + H / \lambda) - \frac12 g' (H + \lambda I)^{-1} g$ with $\lambda = \alpha / \sigma^2$. For
+    H = 0: $-\sigma^2 \|g\|^2 / (2 \alpha)$.
+    """
+    margins = []
+    for B in (H, 0 * H):
+        sigma, A = math.sqrt(alpha / damping), B + damping * np.eye(2)
+        log_mass, _, _ = _on_a_grid(g, B, alpha, damping, 0 * g, -np.linalg.solve(A, g))
+        by_grid = -alpha * (log_mass - math.log(2 * math.pi * sigma**2))
+        stated = alpha / 2 * math.log(np.linalg.det(A / damping)) - g @ np.linalg.solve(A, g) / 2
+        size = abs(stated) + 10 * alpha
+        found = [quadratic_under_gaussian(g, B, alpha, sigma)] + (
+            [] if B is H else [linear_under_gaussian(g, alpha, sigma)]
+        )
+        margins += [agreement(x, stated, size) for x in (by_grid, *found)]
+    return min(margins)
+
+
+@claim(NOTES, {**PRIOR, "h": Numbers((2,), low=-2.0, high=2.0)}, kind="equality", tolerance=1e-13)
+def free_energy_slope(g: Array, H: Array, alpha: float, damping: float, h: Array) -> float:
+    r"""The mean step is the slope of the free energy by g.
+
+    As it is linear in g, $F(h) - F(g)$ is its value halfway times $h - g$.
+    """
+    sigma = math.sqrt(alpha / damping)
+    ends = [float(quadratic_under_gaussian(x, H, alpha, sigma)) for x in (g, h)]
+    halfway = gaussian_step((g + h) / 2, H, alpha, sigma).mean
+    return agreement(ends[1] - ends[0], float((h - g) @ halfway), scale=10 + 4 * alpha)
+
+
+def _on_a_grid(
+    g: np.ndarray, H: np.ndarray, alpha: float, damping: float, centre: Any, middle: np.ndarray
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """Return the log of the mass, the mean and the covariance of exp(-(l + damping |d - centre|^2 / 2) / alpha)."""
+    w = np.linalg.eigvalsh(H + damping * np.eye(2))
+    h = 0.6 * math.sqrt(alpha / w[-1])
+    count = math.ceil(9 * math.sqrt(alpha / w[0]) / h)
+    side = h * np.arange(-count, count + 1)
+    off = np.stack(np.meshgrid(side, side, indexing="ij"), axis=-1).reshape(-1, 2)
+    d = off + middle
+    l = d @ g + 0.5 * np.sum((d @ H) * d, axis=1) + 0.5 * damping * np.sum((d - centre) ** 2, axis=1)
+    p = np.exp(-(l - l.min()) / alpha)
+    mass = p.sum()
+    shift = p @ off / mass
+    covariance = (off - shift).T @ (p[:, None] * (off - shift)) / mass
+    return math.log(mass * h * h) - l.min() / alpha, middle + shift, covariance
+
+
+def _square(g: np.ndarray, H: np.ndarray, alpha: float, middle: np.ndarray) -> tuple[float, float]:
+    """Return log Z by the grid, and what it is stated to be, with a matrix in the middle of g'.g."""
+    log_z, _, _ = _on_a_grid(g, H, alpha, 0.0, 0 * g, -np.linalg.solve(H, g))
+    volume = math.log(2 * math.pi * alpha) - 0.5 * math.log(np.linalg.det(H))
+    return log_z, float(volume + g @ middle @ g / (2 * alpha))
