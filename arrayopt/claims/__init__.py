@@ -15,6 +15,7 @@ from arrayopt.claims import (
     gates,
     gradient_descent,
     hashing,
+    importance,
     initialisation,
     integral_bounds,
     invariances,
@@ -27,6 +28,7 @@ from arrayopt.claims import (
     muon,
     newton,
     normalisation,
+    policy_gradient,
     power_sums,
     propagation,
     quasi_newton,
@@ -87,6 +89,8 @@ TOPICS: tuple[ModuleType, ...] = (
     embedding,
     ball_steps,
     sampling_view,
+    importance,
+    policy_gradient,
 )
 CLAIMS: tuple[Claim, ...] = tuple(
     claim

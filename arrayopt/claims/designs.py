@@ -26,10 +26,10 @@ def sphere_design(d: int) -> np.ndarray:
     """The moments of the sphere of radius sqrt(d) up to degree 5: a regular hexagon, an icosahedron."""
     if d == 2:
         angle = np.arange(6) * np.pi / 3 + 0.1
-        return np.sqrt(2) * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+        return np.asarray(np.sqrt(2) * np.stack([np.cos(angle), np.sin(angle)], axis=1))
     golden = (1 + np.sqrt(5)) / 2
     corners = [np.roll([0, a, b * golden], k) for k in range(3) for a in (-1, 1) for b in (-1, 1)]
-    return np.array(corners) * np.sqrt(3 / (1 + golden**2))
+    return np.asarray(np.array(corners) * np.sqrt(3 / (1 + golden**2)))
 
 
 DESIGNS = {
@@ -42,7 +42,7 @@ DESIGNS = {
 
 def samples(design: np.ndarray, n: int) -> np.ndarray:
     """Every sample of n directions: shape (m^n, n, d)."""
-    return design[every(len(design), n)]
+    return np.asarray(design[every(len(design), n)])
 
 
 @functools.cache

@@ -28,7 +28,6 @@ NOTES = "sampling.md section 1"
 PLANE: dict[str, Element] = {
     "g": Numbers((2,), low=-2.0, high=2.0), "H": Symmetric(2, 0.5, 2.0), "alpha": Real(1e-2, 1e2, log=True),
 }  # fmt: skip
-"""A quadratic in the plane, small enough for a grid."""
 PRIOR: dict[str, Element] = {
     "g": Numbers((2,), low=-2.0, high=2.0), "H": Symmetric(2, -0.5, 2.0), "alpha": Real(1e-2, 1e2, log=True),
     "damping": Real(1.0, 4.0), "centre": Numbers((2,), low=-1.0, high=1.0),
@@ -70,8 +69,8 @@ def square(g: Array, H: Array, alpha: float) -> float:
     $\log Z = \frac n2 \log(2 \pi \alpha) - \frac12 \log \det H + \frac{1}{2 \alpha} g' H^{-1} g$.
     """
     log_z, stated = _square(g, H, alpha, np.linalg.inv(H))
-    scale = 5 + abs(log_z)
-    return min(agreement(log_z, stated, scale), agreement(quadratic_log_partition(g, H, alpha), stated, scale))
+    found = quadratic_log_partition(g, H, alpha)
+    return min(agreement(x, stated, 5 + abs(log_z)) for x in (log_z, found))
 
 
 @claim(
@@ -172,7 +171,8 @@ def indefinite() -> float:
 def levenberg_marquardt(g: Array, H: Array, alpha: float, damping: float, centre: Array) -> float:
     r"""With a prior $N(\mu, \sigma^2 I)$ of steps, the mean is $(H + \lambda I)^{-1} (\lambda \mu - g)$.
 
-    With $\lambda = \alpha / \sigma^2$: Levenberg's and Marquardt's. The covariance is $\alpha (H + \lambda I)^{-1}$. By the trapezoid rule; H may be indefinite.
+    With $\lambda = \alpha / \sigma^2$: Levenberg's and Marquardt's. The covariance is $\alpha (H + \lambda I)^{-1}$. By
+    the trapezoid rule; H may be indefinite.
     """
     found = gaussian_step(g, H, alpha, math.sqrt(alpha / damping), centre)
     _, mean, covariance = _on_a_grid(g, H, alpha, damping, centre, found.mean)
@@ -246,8 +246,8 @@ def ball_free_energy(n: int, g: Array, radius: float, k: float, more: float) -> 
 def gaussian_free_energy(g: Array, H: Array, alpha: float, damping: float) -> float:
     r"""Of a quadratic l under $N(0, \sigma^2 I)$ the free energy is as follows, by the trapezoid rule.
 
-    $\frac\alpha2 \log \det(I + H / \lambda) - \frac12 g' (H + \lambda I)^{-1} g$ with $\lambda = \alpha / \sigma^2$. For
-    H = 0: $-\sigma^2 \|g\|^2 / (2 \alpha)$.
+    $\frac\alpha2 \log \det(I + H / \lambda) - \frac12 g' (H + \lambda I)^{-1} g$ with $\lambda = \alpha / \sigma^2$.
+    For H = 0: $-\sigma^2 \|g\|^2 / (2 \alpha)$.
     """
     margins = []
     for B in (H, 0 * H):

@@ -17,7 +17,7 @@ def over_interval(
 ) -> Array:
     r"""Return :math:`\int_{low}^{high} \sum_k a_k (y - middle)^k \phi(x - y) \, dy`.
 
-    Near the interval by antiderivatives of :math:`z^k \phi(z)`. Far from it these would cancel; there Gauss and
+    Near the interval by antiderivatives of :math:`x^k \phi(x)`. Far from it these would cancel; there Gauss and
     Legendre's rule is exact to rounding, since no pole of the density is within `FAR` half-widths.
 
     Parameters
@@ -42,12 +42,12 @@ def over_interval(
         quadrature = quadrature + (weight * value * (half / s)) * density
     e = xp.where(far, 0.0, e)
     # from the ends themselves: at one of them the distance is 0, whatever the middle is rounded to
-    below, above = (kernel.partial_moments(xp, xp.where(far, 0.0, x - c) / s, len(a) - 1) for c in (high, low))
+    below, above = (kernel.partial_moments(xp, xp.where(far, 0.0, x - c), s, len(a) - 1) for c in (high, low))
     near = xp.zeros_like(x)
     for k in range(len(a)):
         # the k-th Taylor coefficient at x of the polynomial
         taylor = xp.zeros_like(e)
         for m in reversed(range(k, len(a))):
             taylor = taylor * e + a[m] * math.comb(m, k)
-        near = near + (-s) ** k * taylor * (above[k] - below[k])
+        near = near + (-1.0) ** k * taylor * (above[k] - below[k])
     return xp.where(far, quadrature, near)

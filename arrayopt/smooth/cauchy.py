@@ -4,7 +4,7 @@ import math
 from typing import ClassVar
 
 from arrayopt.backend import Array, Namespace
-from arrayopt.smooth.kernel import Kernel, root
+from arrayopt.smooth.kernel import Kernel, root, units
 
 
 class Cauchy(Kernel):
@@ -49,11 +49,12 @@ class Cauchy(Kernel):
         return 1.0 if k == 0 else math.inf
 
     @staticmethod
-    def partial_moments(xp: Namespace, z: Array, top: int) -> list[Array]:
-        r"""Return antiderivatives by :math:`I_k = z^{k-1} / \pi (k - 1) - I_{k-2}`."""
-        found = [xp.atan(z) / math.pi, xp.log(root(xp, z)) / math.pi]
-        power = z
+    def partial_moments(xp: Namespace, x: Array, scale: float, top: int) -> list[Array]:
+        r"""Return antiderivatives by :math:`I_k = a x^{k-1} / \pi (k - 1) - a^2 I_{k-2}`."""
+        z = units(xp, x, scale)
+        found = [xp.atan(z) / math.pi, scale * xp.log(root(xp, z)) / math.pi]
+        power = x
         for k in range(2, top + 1):
-            found.append(power / (math.pi * (k - 1)) - found[k - 2])
-            power = power * z
+            found.append(scale * power / (math.pi * (k - 1)) - scale * scale * found[k - 2])
+            power = power * x
         return found

@@ -65,8 +65,8 @@ class Kernel(ABC):
         """Return the moment of order 2k of scale 1, over (2k)!."""
 
     @staticmethod
-    def partial_moments(xp: Namespace, z: Array, top: int) -> list[Array]:
-        """Return antiderivatives of z^k times the density, k = 0, ..., top; for kernels of finite order alone."""
+    def partial_moments(xp: Namespace, x: Array, scale: float, top: int) -> list[Array]:
+        """Return antiderivatives of x^k times the density, k = 0, ..., top; for kernels of finite order alone."""
         raise NotImplementedError
 
     # Of the scale given ---------------------------------------------------------------------------------
@@ -126,6 +126,12 @@ class Kernel(ABC):
             name = type(self).__name__
             raise OptionError(f"k: expected an integer from 0 to {self.order}, got {k}; {name} has no such moment")
         return 0.0 if k % 2 else self.even_moment(k // 2) * math.factorial(k) * self.scale**k
+
+
+def units(xp: Namespace, x: Array, scale: float) -> Array:
+    """Return x in units of the scale, finite."""
+    most = float(xp.finfo(x.dtype).max) / 4
+    return xp.clip(x / scale, -most, most)
 
 
 def root(xp: Namespace, v: Array) -> Array:

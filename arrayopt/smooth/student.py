@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from arrayopt.backend import Array, Namespace
-from arrayopt.smooth.kernel import Kernel, root
+from arrayopt.smooth.kernel import Kernel, root, units
 
 
 class StudentT2(Kernel):
@@ -52,14 +52,19 @@ class StudentT2(Kernel):
         return 1.0 if k == 0 else float("inf")
 
     @staticmethod
-    def partial_moments(xp: Namespace, z: Array, top: int) -> list[Array]:
-        r"""Return antiderivatives by :math:`I_k = J_{k-2} / 2 - I_{k-2}`, with J those of :math:`z^k / h`."""
+    def partial_moments(xp: Namespace, x: Array, scale: float, top: int) -> list[Array]:
+        r"""Return antiderivatives by :math:`I_k = b (J_{k-2} / 2 - I_{k-2})`, with J those of :math:`x^k / l`.
+
+        With :math:`l = \sqrt{x^2 + b}`.
+        """
+        z, b = units(xp, x, scale), scale * scale
         h = root(xp, z)
-        found: list[Any] = [0.5 * z / h, -0.5 / h]
-        plain: list[Any] = [xp.asinh(z), h]
-        power = z
+        length = xp.maximum(xp.abs(x), scale * h)
+        found: list[Any] = [0.5 * z / h, -0.5 * scale / h]
+        plain: list[Any] = [xp.asinh(z), length]
+        power = x
         for k in range(2, top + 1):
-            found.append(0.5 * plain[k - 2] - found[k - 2])
-            plain.append((power * h - (k - 1) * plain[k - 2]) / k)
-            power = power * z
+            found.append(b * (0.5 * plain[k - 2] - found[k - 2]))
+            plain.append((power * length - (k - 1) * b * plain[k - 2]) / k)
+            power = power * x
         return found

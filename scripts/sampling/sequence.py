@@ -2,7 +2,13 @@
 
 Inputs are sequences of letters; the target is the sequence reversed, in other letters, with one part in five of the
 letters replaced at random. The model gives every position a softmax of its own, linear in the input's letters. The
-score is the geometric mean of the precisions of single letters and pairs, of the likeliest output.
+score is the geometric mean of the precisions of single letters and pairs, of the likeliest output; the true map has
+about 0.8.
+
+What the runs show. The likelihood alone has the highest training score and overfits: guided search has a higher test
+score, and has it without looking at the score, too. From scratch zeroth order and the policy gradient do not come far
+in their evaluations. After pre-training the policy gradient has the highest test score, above where it started; five
+seeds do not tell it from guided search.
 """
 
 from typing import Any
@@ -11,8 +17,7 @@ import numpy as np
 
 from arrayopt.core.logsumexp import softmax
 from arrayopt.sampling.smoothing import above_baseline
-from scripts.experiment import figure
-from scripts.sampling.methods import SAMPLES, bars, compared
+from scripts.sampling.methods import SAMPLES, compared, drawn
 
 LETTERS, LENGTH, ROWS, NOISE = 4, 5, 60, 0.2
 
@@ -23,22 +28,24 @@ class Transduction:
     def __init__(self, seed: int) -> None:
         rng = np.random.default_rng(seed)
         inputs = rng.integers(LETTERS, size=(2 * ROWS, LENGTH))
-        targets = rng.permutation(LETTERS)[inputs[:, ::-1]]
-        noisy = rng.random(targets.shape) < NOISE
-        targets = np.where(noisy, rng.integers(LETTERS, size=targets.shape), targets)
+        clean = rng.permutation(LETTERS)[inputs[:, ::-1]]
+        noisy = rng.random(clean.shape) < NOISE
+        targets = np.where(noisy, rng.integers(LETTERS, size=clean.shape), clean)
         x = np.eye(LETTERS)[inputs].reshape(2 * ROWS, -1)
         self.rows = {"train": (x[:ROWS], targets[:ROWS]), "test": (x[ROWS:], targets[ROWS:])}
+        self.counts = {of: grams(y) for of, (_, y) in self.rows.items()}
         self.start = np.zeros(LENGTH * LETTERS * LENGTH * LETTERS)
+        self.of_the_true_map = float(bleu(clean[ROWS:], self.counts["test"]).mean())
 
     def outputs(self, p: np.ndarray, of: str = "train") -> np.ndarray:
         """Return outputs, shape (rows, LENGTH, LETTERS)."""
         return (self.rows[of][0] @ p.reshape(LENGTH * LETTERS, -1)).reshape(-1, LENGTH, LETTERS)
 
-    def score(self, p: np.ndarray) -> float:
-        return bleu(self.outputs(p).argmax(axis=2), self.rows["train"][1])
+    def score(self, p: np.ndarray, of: str = "train") -> float:
+        return float(bleu(self.outputs(p, of).argmax(axis=2), self.counts[of]).mean())
 
     def test(self, p: np.ndarray) -> float:
-        return bleu(self.outputs(p, "test").argmax(axis=2), self.rows["test"][1])
+        return self.score(p, "test")
 
     def likelihood(self, p: np.ndarray) -> np.ndarray:
         x, y = self.rows["train"]
@@ -46,34 +53,34 @@ class Transduction:
         return (x.T @ d.reshape(len(x), -1) / len(x)).ravel()
 
     def policy(self, p: np.ndarray, rng: Any) -> np.ndarray:
-        x, y = self.rows["train"]
+        x = self.rows["train"][0]
         z = self.outputs(p)
         sampled = (z + rng.gumbel(size=(SAMPLES, *z.shape))).argmax(axis=3)
         # Each row is a policy of its own, with the score of the row as its reward.
-        rewards = np.asarray([rowwise(s, y) for s in sampled]).T
+        rewards = bleu(sampled, self.counts["train"]).T
         over = above_baseline(rewards, "leave_one_out", rewards[..., None]).T
         d = (over[..., None, None] * (np.eye(LETTERS)[sampled] - softmax(z))).mean(axis=0)
         return (x.T @ d.reshape(len(x), -1) / len(x)).ravel()
 
 
-def bleu(found: np.ndarray, y: np.ndarray) -> float:
-    """Return the mean over rows."""
-    return float(rowwise(found, y).mean())
+def grams(found: np.ndarray) -> list[np.ndarray]:
+    """Return how often each letter and each pair occurs in sequences, shape (..., LENGTH)."""
+    letters = found[..., None] == np.arange(LETTERS)
+    pairs = letters[..., :-1, :, None] & letters[..., 1:, None, :]
+    return [letters.sum(axis=-2), pairs.sum(axis=-3).reshape(*found.shape[:-1], -1)]
 
 
-def rowwise(found: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return the geometric mean of the clipped precisions of letters and pairs, of each row."""
-    precisions = []
-    for n in (1, 2):
-        grams = [sum(a[:, i : LENGTH - n + 1 + i] * LETTERS**i for i in range(n)) for a in (found, y)]
-        counts = [(g[..., None] == np.arange(LETTERS**n)).sum(axis=1) for g in grams]
-        precisions.append(np.minimum(*counts).sum(axis=1) / (LENGTH - n + 1))
+def bleu(found: np.ndarray, counts: list[np.ndarray]) -> np.ndarray:
+    """Return the geometric mean of the clipped precisions of letters and pairs, of each sequence."""
+    precisions = [
+        np.minimum(a, b).sum(axis=-1) / (LENGTH - n) for n, (a, b) in enumerate(zip(grams(found), counts, strict=True))
+    ]
     return np.sqrt(precisions[0] * precisions[1])
 
 
 def draw(seed: int, quick: bool) -> tuple[Any, dict[str, Any]]:
     seeds, evaluations = (range(seed, seed + 1), 320) if quick else (range(seed, seed + 5), 6400)
     found = compared(Transduction, seeds, evaluations)
-    made, axes = figure(1, 1, (10, 6))
-    bars(axes[0][0], found, f"letters and pairs (as BLEU), {evaluations} evaluations, {len(seeds)} seeds")
-    return made, {"evaluations": evaluations, "columns": ["at the start", "training", "test"], **found}
+    best = [Transduction(s).of_the_true_map for s in seeds]
+    data = {"evaluations": evaluations, "seeds": list(seeds), "the true map, test": best, **found}
+    return drawn({"letters and pairs": found}, len(seeds)), data
