@@ -103,8 +103,13 @@ def parabola(z: Array, r: Array, b: float) -> float:
 @claim(SOURCE, CHOICE, tolerance=1e-13, infimum=0.0)
 def optimal_is_no_worse(z: Array, r: Array) -> float:
     """The best baseline has no more variance than none, nor than the mean reward."""
+    xp = namespace(r)
+    span = float(xp.max(r) - xp.min(r))
+    if span < 0.1:
+        raise Outside
+    scale = span**2 * float(second_moment(z, xp.ones_like(r)))
     best = float(second_moment(z, r, optimal_baseline(z, r)))
-    return min(slack(best, second_moment(z, r, b), 0.1) for b in (0.0, expected_reward(z, r)))
+    return min(slack(best, second_moment(z, r, b), scale) for b in (0.0, expected_reward(z, r)))
 
 
 @claim(
@@ -162,7 +167,7 @@ def gumbel_samples() -> float:
 
     z, n, tau = np.array([0.3, -0.2, 0.6, 0.1, -1.3]), 20_000, 0.7
     y, p = sample_policy(z, n, rng=5, temperature=tau), softmax(z, temperature=tau)
-    return min(binomtest(int(np.sum(y == j)), n, float(p[j])).pvalue for j in range(5)) - 1e-3
+    return min(float(binomtest(int(np.sum(y == j)), n, float(p[j])).pvalue) for j in range(5)) - 1e-3
 
 
 TWO: dict[str, Element] = {"z": Numbers((2,), low=-2.0, high=2.0), "r": Numbers((2,), low=-1.0, high=1.0), "tau": TAU}
@@ -195,8 +200,8 @@ CLASSES: dict[str, Element] = {
 def hard_reward(x: Array, r: Array, sigma: float, gap: float, to: float) -> float:
     r"""The reward of the greater of two linear outputs has the gradient $\varphi(\Delta/c) (r_1 - r_0) (-x, x) / c$.
 
-    With Gaussian noise of the weights and $c = \epsilon \sqrt2 \|x\|$: its integral along x from one gap $\Delta$ to another is the change of
-    $r_0 + (r_1 - r_0) \Phi(\Delta / c)$.
+    With Gaussian noise of the weights and $c = \epsilon \sqrt2 \|x\|$: its integral along x from one gap $\Delta$ to
+    another is the change of $r_0 + (r_1 - r_0) \Phi(\Delta / c)$.
     """
     x = away(x)
     c = sigma * math.sqrt(2) * math.sqrt(float(x @ x))
@@ -208,16 +213,19 @@ def hard_reward(x: Array, r: Array, sigma: float, gap: float, to: float) -> floa
     return min(agreement(path, float(r[1] - r[0]) * change, 1.0), agreement(g[:, 0], -g[:, 1]))
 
 
-@claim(SOURCE, CLASSES, kind="equality", tolerance=1e-13)
-def parallel(x: Array, r: Array, sigma: float, gap: float) -> float:
+@claim(
+    SOURCE, {"x": CLASSES["x"], "r": CLASSES["r"], "delta": Real(-5.0, 5.0), "c": Real(0.2, 20.0, log=True)},
+    kind="equality", tolerance=1e-12,
+)  # fmt: skip
+def parallel(x: Array, r: Array, delta: float, c: float) -> float:
     r"""Of two classes it is parallel to the policy gradient $s(\Delta)(1 - s(\Delta)) (r_1 - r_0) (-x, x)$.
 
     For every $\epsilon$; only the lengths differ.
     """
     xp, x = namespace(x), away(x)
-    delta = gap * sigma * math.sqrt(2) * math.sqrt(float(x @ x))
-    if float(abs(r[1] - r[0])) < 1e-6 or abs(delta) > 30:
+    if float(abs(r[1] - r[0])) < 0.1:
         raise Outside
+    sigma = c / math.sqrt(2 * float(x @ x))
     z = delta / 2 * xp.asarray([-1.0, 1.0])
     soft = policy_gradient(z, r)[:, None] * x
     s = 1 / (1 + math.exp(-delta))

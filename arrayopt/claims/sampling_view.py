@@ -7,18 +7,14 @@ import numpy as np
 
 from arrayopt.backend import Array, namespace
 from arrayopt.claims.claim import Outside, agreement, claim, slack, ulps
-from arrayopt.claims.domain import Element, Integer, Numbers, Probability, Real, Symmetric
+from arrayopt.claims.domain import Element, Integer, Numbers, Real, Symmetric
 from arrayopt.claims.runs import norm
 from arrayopt.claims.walks import away
 from arrayopt.errors import OptionError
 from arrayopt.sampling import (
     BallStep,
-    empirical_free_energy,
     gaussian_step,
-    linear_on_ball,
-    linear_under_gaussian,
     quadratic_log_partition,
-    quadratic_under_gaussian,
     tempered_weights,
     weighted_mean,
 )
@@ -44,7 +40,7 @@ def newton(g: Array, H: Array, alpha: float) -> float:
     The covariance is $\alpha H^{-1}$. By the trapezoid rule over the plane, which for Gaussians is exact to rounding.
     """
     inverse, found = np.linalg.inv(H), gaussian_step(g, H, alpha)
-    _, mean, covariance = _on_a_grid(g, H, alpha, 0.0, 0 * g, found.mean)
+    _, mean, covariance = on_a_grid(g, H, alpha, 0.0, 0 * g, found.mean)
     size = norm(found.mean) + math.sqrt(2 * alpha)
     return min(
         agreement(mean, -inverse @ g, size), agreement(found.mean, -inverse @ g, size),
@@ -58,7 +54,7 @@ def newton(g: Array, H: Array, alpha: float) -> float:
 )  # fmt: skip
 def covariance_without_alpha(g: Array, H: Array, alpha: float) -> float:
     r"""The covariance is $H^{-1}$, as the article has it."""
-    _, _, covariance = _on_a_grid(g, H, alpha, 0.0, 0 * g, gaussian_step(g, H, alpha).mean)
+    _, _, covariance = on_a_grid(g, H, alpha, 0.0, 0 * g, gaussian_step(g, H, alpha).mean)
     return agreement(covariance, np.linalg.inv(H))
 
 
@@ -175,7 +171,7 @@ def levenberg_marquardt(g: Array, H: Array, alpha: float, damping: float, centre
     the trapezoid rule; H may be indefinite.
     """
     found = gaussian_step(g, H, alpha, math.sqrt(alpha / damping), centre)
-    _, mean, covariance = _on_a_grid(g, H, alpha, damping, centre, found.mean)
+    _, mean, covariance = on_a_grid(g, H, alpha, damping, centre, found.mean)
     inverse = np.linalg.inv(H + damping * np.eye(2))
     stated, size = inverse @ (damping * centre - g), norm(found.mean) + math.sqrt(2 * alpha)
     return min(
@@ -198,84 +194,7 @@ def linear_with_prior(n: int, g: Array, alpha: float, sigma: float) -> float:
     )
 
 
-VALUES: dict[str, Element] = {
-    "n": Integer(2, 6), "f": Numbers(("n",), low=-1.0, high=1.0), "alpha": Real(1e-2, 1e2, log=True),
-}  # fmt: skip
-
-
-@claim(NOTES, {**VALUES, "p": Probability("n"), "more": Real(1.0, 10.0)}, tolerance=ulps(64), infimum=0.0)
-def free_energy_increases(f: Array, alpha: float, p: Array, more: float) -> float:
-    r"""$F(\alpha) = -\alpha \log E e^{-l / \alpha}$ increases with $\alpha$."""
-    return slack(empirical_free_energy(f, alpha, p), empirical_free_energy(f, alpha * more, p))
-
-
-@claim(NOTES, VALUES, kind="limit", tolerance=ulps(512), infimum=0.0)
-def free_energy_cold(n: int, f: Array, alpha: float) -> float:
-    r"""$\min l \le F \le \min l + \alpha \log n$, for n values alike: as $\alpha \to 0$ it is the least."""
-    xp, found = namespace(f), float(empirical_free_energy(f, alpha))
-    least, scale = float(xp.min(f)), alpha * math.log(n)
-    return min(slack(least, found, scale), slack(found, least + scale, scale))
-
-
-@claim(NOTES, {**VALUES, "p": Probability("n")}, kind="limit", tolerance=1e-11, infimum=0.0)
-def free_energy_hot(f: Array, alpha: float, p: Array) -> float:
-    r"""$E l - \frac{1}{8 \alpha} (\max l - \min l)^2 \le F \le E l$: as $\alpha \to \infty$ it is the mean."""
-    xp = namespace(f, p)
-    span = float(xp.max(f) - xp.min(f))
-    if span < 1e-3:
-        raise Outside
-    f = (f - xp.min(f)) / span
-    under, most = float(xp.sum(p * f) - empirical_free_energy(f, alpha, p)), 1 / (8 * alpha)
-    return min(slack(0.0, under, most), slack(under, most, most))
-
-
-@claim(
-    NOTES, {"n": Integer(1, 6), "g": Numbers(("n",)), "radius": Real(0.1, 2.0), "k": Real(1e-2, 1e4, log=True),
-            "more": Real(1.0, 3.0)}, tolerance=ulps(64), infimum=0.0,
-)  # fmt: skip
-def ball_free_energy(n: int, g: Array, radius: float, k: float, more: float) -> float:
-    r"""Of a linear l on the ball it increases with $\alpha$ from $-\epsilon \|g\|$ to 0."""
-    size = radius * norm(g)
-    if size < 1e-6:
-        raise Outside
-    f = [float(linear_on_ball(g, a * size / k, radius)) / size for a in (1.0, more)]
-    return min(slack(-1.0, f[0], 1.0), slack(f[0], f[1], 1.0), slack(f[1], 0.0, 1.0))
-
-
-@claim(NOTES, PRIOR, kind="equality", tolerance=GRID, portable=False)
-def gaussian_free_energy(g: Array, H: Array, alpha: float, damping: float) -> float:
-    r"""Of a quadratic l under $N(0, \sigma^2 I)$ the free energy is as follows, by the trapezoid rule.
-
-    $\frac\alpha2 \log \det(I + H / \lambda) - \frac12 g' (H + \lambda I)^{-1} g$ with $\lambda = \alpha / \sigma^2$.
-    For H = 0: $-\sigma^2 \|g\|^2 / (2 \alpha)$.
-    """
-    margins = []
-    for B in (H, 0 * H):
-        sigma, A = math.sqrt(alpha / damping), B + damping * np.eye(2)
-        log_mass, _, _ = _on_a_grid(g, B, alpha, damping, 0 * g, -np.linalg.solve(A, g))
-        by_grid = -alpha * (log_mass - math.log(2 * math.pi * sigma**2))
-        stated = alpha / 2 * math.log(np.linalg.det(A / damping)) - g @ np.linalg.solve(A, g) / 2
-        size = abs(stated) + 10 * alpha
-        found = [quadratic_under_gaussian(g, B, alpha, sigma)] + (
-            [] if B is H else [linear_under_gaussian(g, alpha, sigma)]
-        )
-        margins += [agreement(x, stated, size) for x in (by_grid, *found)]
-    return min(margins)
-
-
-@claim(NOTES, {**PRIOR, "h": Numbers((2,), low=-2.0, high=2.0)}, kind="equality", tolerance=1e-13)
-def free_energy_slope(g: Array, H: Array, alpha: float, damping: float, h: Array) -> float:
-    r"""The mean step is the slope of the free energy by g.
-
-    As it is linear in g, $F(h) - F(g)$ is its value halfway times $h - g$.
-    """
-    sigma = math.sqrt(alpha / damping)
-    ends = [float(quadratic_under_gaussian(x, H, alpha, sigma)) for x in (g, h)]
-    halfway = gaussian_step((g + h) / 2, H, alpha, sigma).mean
-    return agreement(ends[1] - ends[0], float((h - g) @ halfway), scale=10 + 4 * alpha)
-
-
-def _on_a_grid(
+def on_a_grid(
     g: np.ndarray, H: np.ndarray, alpha: float, damping: float, centre: Any, middle: np.ndarray
 ) -> tuple[float, np.ndarray, np.ndarray]:
     """Return the log of the mass, the mean and the covariance of exp(-(l + damping |d - centre|^2 / 2) / alpha)."""
@@ -295,6 +214,6 @@ def _on_a_grid(
 
 def _square(g: np.ndarray, H: np.ndarray, alpha: float, middle: np.ndarray) -> tuple[float, float]:
     """Return log Z by the grid, and what it is stated to be, with a matrix in the middle of g'.g."""
-    log_z, _, _ = _on_a_grid(g, H, alpha, 0.0, 0 * g, -np.linalg.solve(H, g))
+    log_z, _, _ = on_a_grid(g, H, alpha, 0.0, 0 * g, -np.linalg.solve(H, g))
     volume = math.log(2 * math.pi * alpha) - 0.5 * math.log(np.linalg.det(H))
     return log_z, float(volume + g @ middle @ g / (2 * alpha))

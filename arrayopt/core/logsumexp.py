@@ -72,7 +72,10 @@ def logsumexp(
         greatest = xp.sum(xp.where(at_top, parts, xp.zeros_like(parts)), axis=axes, keepdims=True)
         others = xp.sum(xp.where(at_top, xp.zeros_like(parts), parts), axis=axes, keepdims=True)
         greatest = xp.where(greatest == 0, xp.ones_like(greatest), greatest)
-        logs = xp.log(greatest) + xp.log1p(others / greatest)  # so that what is small beside the greatest still counts
+        less = others < greatest
+        part = xp.where(less, others, xp.zeros_like(others)) / greatest
+        # log1p, so that what is small beside the greatest still counts; not where weights make it large
+        logs = xp.where(less, xp.log(greatest) + xp.log1p(part), xp.log(greatest + others))
         result = math.copysign(1.0, temperature) * top + temperature * logs
     return result if keepdims else xp.squeeze(result, axis=axes)
 

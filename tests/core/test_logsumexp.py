@@ -128,3 +128,9 @@ def test_what_is_refused():
         softmax(np.arange(3))
     with pytest.raises(OptionError, match="axis: expected axes of an array of 1, got 1"):
         logsumexp(np.ones(2), axis=1)
+
+
+def test_a_tiny_weight_at_the_greatest_does_not_overflow():
+    x, w = np.array([100.0, 0.0]), np.array([8e-315, 1.0])
+    assert float(logsumexp(x, weights=w)) == pytest.approx(0.0, abs=1e-15)
+    assert float(logsumexp(x / 10, weights=w)) == pytest.approx(0.0, abs=1e-15)

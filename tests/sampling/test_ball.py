@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from arrayopt import SGD, minimize
+from arrayopt import minimize
 from arrayopt.backend import to_numpy
 from arrayopt.core.tracing import trace
 from arrayopt.core.trees import Leaf
 from arrayopt.errors import OptionError
 from arrayopt.readers.formula import formula
 from arrayopt.readers.rounding import Rounding
-from arrayopt.sampling import METHODS, BallStep, ball_log_partition, bessel_ratio
+from arrayopt.sampling import METHODS, BallStep, bessel_ratio
 from tests.common.rules import same_bits
 from tests.common.test_every_rule import acts, assert_like_numpy
 from tests.readers.common import assert_in_place_is_pure
@@ -28,62 +28,6 @@ RULE = BallStep(lr=0.5, alpha=0.7, radius=0.4, weight_decay=0.2)
 def stepped(rule, g, p=None):
     p = np.zeros_like(g) if p is None else p
     return rule.update(g, rule.init(p), p)[0] - p
-
-
-@pytest.mark.parametrize("alpha", [1e-3, 0.3, 1.0, 50.0])
-@pytest.mark.parametrize("domain", DOMAINS)
-def test_the_step_is_the_mean_of_exp_minus_gd_over_alpha_by_quadrature(alpha, domain):
-    g, eps = np.array([0.6, -1.1]), 0.8
-    angle = np.linspace(0, 2 * np.pi, 4000, endpoint=False)  # exact for periodic functions
-    d = np.stack([np.cos(angle), np.sin(angle)], -1)
-    x, w = np.polynomial.legendre.leggauss(200)
-    radii, w = ((x + 1) / 2 * eps, w * (x + 1)) if domain == "ball" else (np.array([eps]), np.ones(1))
-    d = radii[:, None, None] * d
-    p = w[:, None] * np.exp(-(d @ g + eps * np.linalg.norm(g)) / alpha)
-    mean = (p[..., None] * d).sum((0, 1)) / p.sum()
-    np.testing.assert_allclose(stepped(BallStep(alpha=alpha, radius=eps, domain=domain), g), mean, rtol=1e-10)
-
-
-@pytest.mark.parametrize("n", [1, 2, 3, 5])
-def test_the_step_equals_monte_carlo_on_the_ball(n):
-    rng, g, eps, alpha, draws = np.random.default_rng(n), np.arange(1.0, n + 1), 0.7, 1.3, 200_000
-    z = rng.normal(size=(draws, n))
-    d = eps * rng.random((draws, 1)) ** (1 / n) * z / np.linalg.norm(z, axis=1, keepdims=True)
-    w = np.exp(-d @ g / alpha)
-    w /= w.mean()
-    found = (w[:, None] * d).mean(0)
-    spread = (w[:, None] * (d - found)).std(0) / math.sqrt(draws)
-    assert (np.abs(stepped(BallStep(alpha=alpha, radius=eps), g) - found) < 4 * spread).all()
-
-
-def test_trap_the_step_is_minus_alpha_times_the_slope_of_log_z_and_not_minus_the_slope():
-    g, eps, alpha, h = np.array([0.6, -1.1]), 0.8, 0.3, 1e-5
-    slopes = [
-        (ball_log_partition(2, eps * np.linalg.norm(g + h * e) / alpha, eps)
-         - ball_log_partition(2, eps * np.linalg.norm(g - h * e) / alpha, eps)) / (2 * h)
-        for e in np.eye(2)
-    ]  # fmt: skip
-    step = stepped(BallStep(alpha=alpha, radius=eps), g)
-    np.testing.assert_allclose(step, -alpha * np.array(slopes), rtol=1e-8)
-    assert np.linalg.norm(step + slopes) > np.linalg.norm(step)  # the article's, right for alpha = 1 only
-
-
-@given(st.integers(1, 9), st.floats(0.01, 10.0), st.floats(1e-2, 1e2))
-def test_hot_it_is_gradient_descent_at_eps_squared_over_alpha_times_n_plus_2(n, eps, size):
-    g = size * np.random.default_rng(n).normal(size=n)
-    k = 1e-5
-    alpha = eps * float(np.linalg.norm(g)) / k
-    for domain, less in (("ball", n + 2), ("sphere", n)):
-        sgd = stepped(SGD(lr=eps**2 / (alpha * less)), g)
-        np.testing.assert_allclose(stepped(BallStep(alpha=alpha, radius=eps, domain=domain), g), sgd, rtol=k**2)
-
-
-@given(st.integers(1, 9), st.floats(0.01, 10.0), st.floats(1e-2, 1e2))
-def test_cold_it_is_normalised_gradient_descent(n, eps, size):
-    g = size * np.random.default_rng(n).normal(size=n)
-    norm, k = float(np.linalg.norm(g)), 1e9
-    step = stepped(BallStep(alpha=eps * norm / k, radius=eps), g)
-    np.testing.assert_allclose(step, -eps * g / norm, rtol=(n + 1) / k)
 
 
 @given(hnp.arrays(np.float64, st.integers(1, 20), elements=st.floats(-1e300, 1e300)), st.floats(1e-9, 1e9))
@@ -127,13 +71,6 @@ def test_a_million_dimensions():
     norm = float(np.linalg.norm(g.astype(np.float64)))
     step = stepped(BallStep(alpha=1e-3, radius=2.0), g).astype(np.float64)
     assert np.linalg.norm(step) == pytest.approx(2.0 * bessel_ratio(10**6, 2.0 * norm / 1e-3), rel=1e-6)
-
-
-def test_the_length_of_a_step_grows_with_the_gradient_and_falls_with_alpha():
-    lengths = [np.linalg.norm(stepped(BallStep(radius=0.3), c * np.ones(3))) for c in (0.1, 1, 10, 100)]
-    assert (np.diff(lengths) > 0).all()
-    lengths = [np.linalg.norm(stepped(BallStep(alpha=a, radius=0.3), np.ones(3))) for a in (0.01, 0.1, 1, 10)]
-    assert (np.diff(lengths) < 0).all()
 
 
 def test_it_is_a_method_of_minimize_and_a_schedule_may_cool_it():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import integrate, special
+from scipy import special
 
 from arrayopt.backend import to_numpy
 from arrayopt.errors import LeafError, OptionError
@@ -93,56 +93,12 @@ def test_closed_forms_in_one_and_three_dimensions(k):
         assert bessel_ratio(1, float(k), "sphere") == pytest.approx(float(mpmath.tanh(k)), rel=1e-15)
 
 
-@given(st.integers(1, 10**7), st.floats(1e-12, 1e8))
-def test_the_ratio_lies_between_the_bounds_of_amos_and_the_orders_of_ball_and_sphere_differ_by_one(n, k):
-    r, nu = bessel_ratio(n, k), n / 2
-    assert k / (nu + 1 + math.hypot(nu + 1, k)) * (1 - WORST) <= r <= k / (nu + math.hypot(nu + 2, k)) * (1 + WORST)
-    assert 0 < r <= 1
-    assert bessel_ratio(n + 2, k, "sphere") == r
-
-
-@given(st.integers(1, 10**6), st.lists(st.floats(1e-6, 1e4), min_size=2, max_size=9))
-def test_the_ratio_increases_with_k_and_falls_with_n(n, k):
-    k = np.unique(k)
-    assert np.all(np.diff(bessel_ratio(n, k)) >= -1e-15)
-    assert np.all(bessel_ratio(n + 1, k) <= bessel_ratio(n, k) * (1 + 1e-15))
-
-
 @pytest.mark.parametrize("n", [1, 5, 1000, 10**7])
-def test_limits_of_small_and_large_k(n):
-    small, large = 1e-4, 1e7 * n
-    assert bessel_ratio(n, small) == pytest.approx(small / (n + 2), rel=small**2)
-    assert abs(bessel_ratio(n, large) - (1 - (n + 1) / (2 * large))) < 0.2 * (n / large) ** 2 + 1e-15
+def test_the_ends_of_the_range_of_k(n):
     assert (bessel_ratio(n, 0.0), bessel_ratio(n, math.inf)) == (0.0, 1.0)
     assert bessel_ratio(n, -3.0) == -bessel_ratio(n, 3.0)
     assert math.isnan(bessel_ratio(n, math.nan))
     assert (ball_log_mean(n, 0.0), ball_log_mean(n, math.inf)) == (0.0, math.inf)
-
-
-def test_trap_the_quotient_of_scaled_bessel_functions_is_no_number():
-    with np.errstate(invalid="ignore"):
-        naive = special.ive([101, 501], [1e-3, 1.0]) / special.ive([100, 500], [1e-3, 1.0])
-    assert np.isnan(naive).all()
-    assert np.isfinite(bessel_ratio(np.asarray([200.0, 1000.0]), np.asarray([1e-3, 1.0]))).all()
-
-
-def test_trap_a_fixed_number_of_terms_is_wrong_at_large_k_and_the_sphere_is_not_the_ball():
-    n, k = 2, 1e8
-    r = k / (2001 + math.hypot(2001, k))
-    for j in reversed(range(2000)):
-        r = k / (2 * (n / 2 + j + 1) + k * r)
-    exact = float(exact_ratio(n, k, "ball"))
-    assert abs(r / exact - 1) > 1e-9
-    assert abs(bessel_ratio(n, k) / exact - 1) < WORST
-    assert abs(bessel_ratio(n, 1.0) / bessel_ratio(n, 1.0, "sphere") - 1) > 0.4
-
-
-def test_trap_hankels_first_terms_are_not_enough_where_k_is_as_large_as_the_square_of_the_order():
-    n, k = 200, 1.1e4
-    hankel = 1 - (n + 1) / (2 * k) + (n * n - 1) / (8 * k * k)
-    exact = float(exact_ratio(n, k, "ball"))
-    assert abs(hankel / exact - 1) > 1e-10
-    assert abs(bessel_ratio(n, k) / exact - 1) < WORST
 
 
 def test_the_first_polynomials_of_the_expansions_are_the_known_ones():
@@ -195,22 +151,6 @@ def test_the_ratio_is_the_derivative_of_the_mean_of_exponentials(n, k, domain):
     integral = (w * bessel_ratio(n, k * (1.05 + 0.05 * x), domain)).sum() * 0.05 * k
     change = ball_log_mean(n, 1.1 * k, domain) - ball_log_mean(n, k, domain)
     assert change == pytest.approx(integral, rel=1e-12)
-
-
-@pytest.mark.parametrize("n", [1, 2, 3, 10])
-@pytest.mark.parametrize("k", [1e-3, 2.0, 40.0])
-def test_the_partition_function_is_the_stated_one(n, k):
-    nu, eps = n / 2, 1.7
-    ball = (2 * math.pi) ** nu * eps**n * k**-nu * special.iv(nu, k)
-    sphere = (2 * math.pi) ** nu * eps ** (n - 1) * k ** (1 - nu) * special.iv(nu - 1, k)
-    assert ball_log_partition(n, k, eps) == pytest.approx(math.log(ball), rel=1e-13)
-    assert ball_log_partition(n, k, eps, "sphere") == pytest.approx(math.log(sphere), rel=1e-13)
-
-
-def test_the_partition_function_of_the_plane_by_quadrature():
-    eps, g, alpha = 1.5, 0.8, 0.3
-    found, _ = integrate.quad(lambda x: 2 * math.sqrt(eps**2 - x * x) * math.exp(-g * x / alpha), -eps, eps)
-    assert ball_log_partition(2, eps * g / alpha, eps) == pytest.approx(math.log(found), rel=1e-10)
 
 
 def test_what_is_refused():

@@ -1,27 +1,16 @@
 """The cross-entropy method."""
 
-import math
-
 import numpy as np
 import pytest
 
 from arrayopt import minimize
 from arrayopt.core.method import Status
 from arrayopt.errors import OptionError
-from arrayopt.sampling import CrossEntropy, rank_weights, tempered_weights
+from arrayopt.sampling import CrossEntropy
 
 
 def quadratic(x):
     return (np.arange(1, x.shape[-1] + 1) * (x - 1) ** 2).sum(axis=-1)
-
-
-def test_the_elite_are_weights_of_one_over_their_number_on_a_quantile():
-    f = np.random.default_rng(0).normal(size=20)
-    w = rank_weights(f, parents=5, kind="equal").weights
-    np.testing.assert_array_equal(w, np.where(f <= np.sort(f)[4], 1 / 5, 0.0))
-    # which are importance weights of the objective that is 0 on the quantile and +inf elsewhere, at any temperature
-    wall = np.where(f <= np.sort(f)[4], 0.0, math.inf)
-    np.testing.assert_allclose(tempered_weights(wall, 3.0).weights, w, rtol=1e-15)
 
 
 def test_one_generation_by_hand():

@@ -183,25 +183,6 @@ def test_minimize_takes_an_optimizer_for_the_steps():
 # The evolution strategy -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("shaping", ["centred", "nes"])
-@pytest.mark.parametrize("form", ["antithetic", "forward", "score"])
-def test_rank_shaping_gives_bit_equal_trajectories_under_increasing_transforms(shaping, form):
-    method = EvolutionStrategy(n=6, shaping=shaping, form=form)
-    plain, exp, cube = (
-        run(method, X0, fun=fun, generations=50)
-        for fun in (sphere, lambda x: np.exp(sphere(x)), lambda x: sphere(x) ** 3 + 7)
-    )
-    assert np.array_equal(plain.x, exp.x)
-    assert np.array_equal(plain.best_x, exp.best_x)
-    assert np.array_equal(plain.x, cube.x)
-    assert not np.array_equal(plain.x, X0)
-
-
-def test_values_as_they_are_do_not():
-    method = EvolutionStrategy(n=6, shaping="none")
-    assert not np.array_equal(run(method, X0).x, run(method, X0, fun=lambda x: np.exp(sphere(x))).x)
-
-
 def test_a_plain_step_is_gradient_descent_with_the_score_function_estimate():
     method = EvolutionStrategy(n=5, form="score", shaping="none", sigma=0.2, lr=0.03, centre=False)
     state = method.init(X0, seed=4)

@@ -1,4 +1,4 @@
-"""Free energies: closed forms against quadrature, their limits, and that they increase with the temperature."""
+"""Free energies: values at the ends, quadrature, other libraries; what they are is in `arrayopt.claims.free_energies`."""
 
 import math
 
@@ -13,9 +13,7 @@ from hypothesis.extra import numpy as hnp
 from arrayopt.backend import to_numpy
 from arrayopt.errors import OptionError
 from arrayopt.sampling import (
-    BallStep,
     empirical_free_energy,
-    gaussian_step,
     linear_on_ball,
     linear_under_gaussian,
     quadratic_under_gaussian,
@@ -35,14 +33,12 @@ def test_of_values_it_equals_40_digits(f, alpha):
 
 
 @given(VALUES)
-def test_of_values_it_increases_with_alpha_from_the_least_value_to_the_mean(f):
-    alphas = [0.0, 1e-3, 0.1, 1.0, 10.0, 1e4, 1e9, math.inf]
-    found = np.array([float(empirical_free_energy(f, a)) for a in alphas])
+def test_of_values_it_is_the_least_at_no_heat_and_the_mean_at_infinite_heat(f):
     slack = 1e-13 * (1 + np.abs(f).max())
-    assert (np.diff(found) >= -slack).all()
-    assert found[0] == f.min()
-    assert found[-1] == pytest.approx(f.mean(), abs=slack)
-    assert found[-2] == pytest.approx(f.mean(), abs=slack + 1e-9 * np.var(f))  # mean - var / (2 alpha)
+    assert float(empirical_free_energy(f, 0.0)) == f.min()
+    assert float(empirical_free_energy(f, math.inf)) == pytest.approx(f.mean(), abs=slack)
+    near = float(empirical_free_energy(f, 1e9))
+    assert near == pytest.approx(f.mean(), abs=slack + 1e-9 * np.var(f))  # mean - var / (2 alpha)
 
 
 def test_of_values_that_are_infinite_and_with_weights():
@@ -69,49 +65,6 @@ def ball_quadrature(g, alpha, radius):
 @pytest.mark.parametrize("alpha", [0.05, 0.5, 5.0])
 def test_linear_on_the_ball_equals_quadrature(alpha):
     assert float(linear_on_ball(G, alpha, 0.8)) == pytest.approx(ball_quadrature(G, alpha, 0.8), rel=1e-10)
-
-
-@pytest.mark.parametrize("domain", ["ball", "sphere"])
-@pytest.mark.parametrize("n", [1, 2, 5, 1000])
-def test_linear_on_the_ball_increases_with_alpha_between_its_limits(n, domain):
-    g, radius = np.linspace(1, 2, n), 0.7
-    norm = float(np.linalg.norm(g))
-    found = [float(linear_on_ball(g, a * norm, radius, domain)) for a in np.geomspace(1e-7, 1e7, 30)]
-    assert (np.diff(found) > 0).all()
-    assert found[0] == pytest.approx(-radius * norm, rel=1e-3)
-    variance = radius**2 * norm**2 / (n + 2 if domain == "ball" else n)
-    assert found[-1] == pytest.approx(-variance / (2 * 1e7 * norm), rel=1e-6)
-
-
-@pytest.mark.parametrize("domain", ["ball", "sphere"])
-def test_the_slope_of_the_free_energy_by_g_is_the_step(domain):
-    alpha, radius, h = 0.4, 0.8, 1e-5
-    slope = [
-        float(linear_on_ball(G + h * e, alpha, radius, domain) - linear_on_ball(G - h * e, alpha, radius, domain))
-        / (2 * h)
-        for e in np.eye(2)
-    ]
-    rule = BallStep(alpha=alpha, radius=radius, domain=domain)
-    np.testing.assert_allclose(rule.update(G, rule.init(G), np.zeros(2))[0], slope, rtol=1e-8)
-    slope = [
-        float(quadratic_under_gaussian(G + h * e, H, alpha, 0.9) - quadratic_under_gaussian(G - h * e, H, alpha, 0.9))
-        / (2 * h)
-        for e in np.eye(2)
-    ]
-    np.testing.assert_allclose(gaussian_step(G, H, alpha, 0.9).mean, slope, rtol=1e-8)
-
-
-@pytest.mark.parametrize("alpha", [0.3, 2.0])
-@pytest.mark.parametrize("B", [H, np.zeros((2, 2)), np.diag([1.0, -0.2])])
-def test_under_a_gaussian_it_equals_gauss_hermite_quadrature(alpha, B):
-    sigma = 0.6
-    x, w = np.polynomial.hermite_e.hermegauss(90)
-    d = sigma * np.stack(np.meshgrid(x, x, indexing="ij"), -1)
-    l = d @ G + 0.5 * np.einsum("...i,ij,...j", d, B, d)
-    expected = -alpha * math.log((np.outer(w, w) * np.exp(-l / alpha)).sum() / (2 * math.pi))
-    assert float(quadratic_under_gaussian(G, B, alpha, sigma)) == pytest.approx(expected, rel=1e-9)
-    if not B.any():
-        assert float(linear_under_gaussian(G, alpha, sigma)) == pytest.approx(expected, rel=1e-9)
 
 
 def test_a_quadratic_under_a_gaussian_increases_with_alpha_from_its_least_value_to_its_mean():

@@ -8,7 +8,7 @@ import pytest
 from arrayopt import SGD, Adam, minimize
 from arrayopt.backend import to_numpy
 from arrayopt.errors import OptionError
-from arrayopt.sampling import Guided, GuidedSearch, weighted_mean
+from arrayopt.sampling import Guided, GuidedSearch
 from tests.common.libraries import libraries
 
 G, H = np.array([0.9, -0.7]), np.array([[2.0, 0.6], [0.6, 1.0]])
@@ -16,14 +16,6 @@ G, H = np.array([0.9, -0.7]), np.array([[2.0, 0.6], [0.6, 1.0]])
 
 def quadratic(x):
     return x @ G + 0.5 * ((x @ H) * x).sum(-1)
-
-
-@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
-def test_on_a_quadratic_the_mean_step_tends_to_newtons(share):
-    found = Guided(n=100_000, alpha=0.5, sigma=1.0, share=share).gradient(quadratic, np.zeros(2), 0.5 * G, rng=0)
-    error = np.sqrt(weighted_mean(found.weights.weights**2, (found.steps + found.gradient) ** 2))
-    assert (np.abs(found.gradient - np.linalg.solve(H, G)) < 4 * error + 1e-4).all()
-    assert (error < 0.01).all()
 
 
 def test_trap_with_the_densities_of_the_code_it_tends_to_something_else():

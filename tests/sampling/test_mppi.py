@@ -2,12 +2,10 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from arrayopt import minimize
 from arrayopt.errors import OptionError
-from arrayopt.sampling import MPPI, gaussian_step, tempered_weights, weighted_mean
+from arrayopt.sampling import MPPI, gaussian_step, weighted_mean
 
 
 def generation(method, mean, fun, seed=0):
@@ -18,27 +16,6 @@ def generation(method, mean, fun, seed=0):
 
 def bumpy(x):
     return np.sin(3 * x).sum(-1) + (x**2).sum(-1)
-
-
-@given(st.integers(0, 50), st.floats(0.05, 20))
-def test_the_weights_are_those_of_importance_sampling_with_equal_densities(seed, temperature):
-    method = MPPI(n=16, temperature=temperature, sigma=0.4)
-    state, x, f = generation(method, np.array([0.3, -1.0, 2.0]), bumpy, seed)
-    w = tempered_weights(f, temperature, log_q=np.full(16, -3.7)).weights
-    np.testing.assert_allclose(method.weights(state, x, f).weights, w, atol=1e-12)
-    after = method.tell(state, x, f)
-    np.testing.assert_allclose(after.mean, weighted_mean(w, x), atol=1e-12)
-
-
-@given(st.integers(0, 50), st.floats(0.05, 20))
-def test_with_the_full_control_cost_they_are_those_for_a_fixed_prior_divided_by_q(seed, temperature):
-    sigma, mean = 0.4, np.array([0.3, -1.0, 2.0])
-    method = MPPI(n=16, temperature=temperature, sigma=sigma, control_cost=temperature)
-    state, x, f = generation(method, mean, bumpy, seed)
-    log_p = -0.5 * (x**2).sum(-1) / sigma**2
-    log_q = -0.5 * ((x - mean) ** 2).sum(-1) / sigma**2
-    expected = tempered_weights(f, temperature, log_q, log_p).weights
-    np.testing.assert_allclose(method.weights(state, x, f).weights, expected, atol=1e-12)
 
 
 def test_on_a_quadratic_one_generation_of_many_samples_is_levenberg_and_marquardts_step():

@@ -20,14 +20,6 @@ def run(method, x0, seed=0, generations=50, fun=sphere, state=None):
     return state
 
 
-def test_one_success_and_four_failures_leave_sigma():
-    method, state = OnePlusOne(sigma=1.0), OnePlusOne(sigma=1.0).init(np.zeros(3))
-    for f in (10.0, 11.0, 9.0, 12.0, 12.0, 12.0):  # x0, then a failure, a success and three failures
-        state = method.tell(state, method.ask(state), np.array([f]))
-    assert state.sigma[0] == pytest.approx(1.0, rel=1e-14)
-    assert state.best_f == 9.0
-
-
 def test_a_failure_shrinks_sigma_by_the_damping():
     method = OnePlusOne(sigma=1.0, damping=2.5)
     state = method.init(np.zeros(5))

@@ -1,0 +1,94 @@
+"""Free energies of the sampling view: between the least value and the mean, by temperature."""
+
+import math
+
+import numpy as np
+
+from arrayopt.backend import Array, namespace
+from arrayopt.claims.claim import Outside, agreement, claim, slack, ulps
+from arrayopt.claims.domain import Element, Integer, Numbers, Probability, Real
+from arrayopt.claims.runs import norm
+from arrayopt.claims.sampling_view import GRID, NOTES, PRIOR, on_a_grid
+from arrayopt.sampling import (
+    empirical_free_energy,
+    gaussian_step,
+    linear_on_ball,
+    linear_under_gaussian,
+    quadratic_under_gaussian,
+)
+
+VALUES: dict[str, Element] = {
+    "n": Integer(2, 6), "f": Numbers(("n",), low=-1.0, high=1.0), "alpha": Real(1e-2, 1e2, log=True),
+}  # fmt: skip
+
+
+@claim(NOTES, {**VALUES, "p": Probability("n"), "more": Real(1.0, 10.0)}, tolerance=ulps(64), infimum=0.0)
+def increases(f: Array, alpha: float, p: Array, more: float) -> float:
+    r"""$F(\alpha) = -\alpha \log E e^{-l / \alpha}$ increases with $\alpha$."""
+    return slack(empirical_free_energy(f, alpha, p), empirical_free_energy(f, alpha * more, p))
+
+
+@claim(NOTES, VALUES, kind="limit", tolerance=ulps(512), infimum=0.0)
+def cold(n: int, f: Array, alpha: float) -> float:
+    r"""$\min l \le F \le \min l + \alpha \log n$, for n values alike: as $\alpha \to 0$ it is the least."""
+    xp, found = namespace(f), float(empirical_free_energy(f, alpha))
+    least, scale = float(xp.min(f)), alpha * math.log(n)
+    return min(slack(least, found, scale), slack(found, least + scale, scale))
+
+
+@claim(NOTES, {**VALUES, "p": Probability("n")}, kind="limit", tolerance=1e-11, infimum=0.0)
+def hot(f: Array, alpha: float, p: Array) -> float:
+    r"""$E l - \frac{1}{8 \alpha} (\max l - \min l)^2 \le F \le E l$: as $\alpha \to \infty$ it is the mean."""
+    xp = namespace(f, p)
+    span = float(xp.max(f) - xp.min(f))
+    if span < 1e-3:
+        raise Outside
+    f = (f - xp.min(f)) / span
+    under, most = float(xp.sum(p * f) - empirical_free_energy(f, alpha, p)), 1 / (8 * alpha)
+    return min(slack(0.0, under, most), slack(under, most, most))
+
+
+@claim(
+    NOTES, {"n": Integer(1, 6), "g": Numbers(("n",)), "radius": Real(0.1, 2.0), "k": Real(1e-2, 1e4, log=True),
+            "more": Real(1.0, 3.0)}, tolerance=ulps(64), infimum=0.0,
+)  # fmt: skip
+def of_linear_on_ball(n: int, g: Array, radius: float, k: float, more: float) -> float:
+    r"""Of a linear l on the ball it increases with $\alpha$ from $-\epsilon \|g\|$ to 0."""
+    size = radius * norm(g)
+    if size < 1e-6:
+        raise Outside
+    f = [float(linear_on_ball(g, a * size / k, radius)) / size for a in (1.0, more)]
+    return min(slack(-1.0, f[0], 1.0), slack(f[0], f[1], 1.0), slack(f[1], 0.0, 1.0))
+
+
+@claim(NOTES, PRIOR, kind="equality", tolerance=GRID, portable=False)
+def of_quadratic(g: Array, H: Array, alpha: float, damping: float) -> float:
+    r"""Of a quadratic l under $N(0, \sigma^2 I)$ the free energy is as follows, by the trapezoid rule.
+
+    $\frac\alpha2 \log \det(I + H / \lambda) - \frac12 g' (H + \lambda I)^{-1} g$ with $\lambda = \alpha / \sigma^2$.
+    For H = 0: $-\sigma^2 \|g\|^2 / (2 \alpha)$.
+    """
+    margins = []
+    for B in (H, 0 * H):
+        sigma, A = math.sqrt(alpha / damping), B + damping * np.eye(2)
+        log_mass, _, _ = on_a_grid(g, B, alpha, damping, 0 * g, -np.linalg.solve(A, g))
+        by_grid = -alpha * (log_mass - math.log(2 * math.pi * sigma**2))
+        stated = alpha / 2 * math.log(np.linalg.det(A / damping)) - g @ np.linalg.solve(A, g) / 2
+        size = abs(stated) + 10 * alpha
+        found = [quadratic_under_gaussian(g, B, alpha, sigma)] + (
+            [] if B is H else [linear_under_gaussian(g, alpha, sigma)]
+        )
+        margins += [agreement(x, stated, size) for x in (by_grid, *found)]
+    return min(margins)
+
+
+@claim(NOTES, {**PRIOR, "h": Numbers((2,), low=-2.0, high=2.0)}, kind="equality", tolerance=1e-13)
+def slope(g: Array, H: Array, alpha: float, damping: float, h: Array) -> float:
+    r"""The mean step is the slope of the free energy by g.
+
+    As it is linear in g, $F(h) - F(g)$ is its value halfway times $h - g$.
+    """
+    sigma = math.sqrt(alpha / damping)
+    ends = [float(quadratic_under_gaussian(x, H, alpha, sigma)) for x in (g, h)]
+    halfway = gaussian_step((g + h) / 2, H, alpha, sigma).mean
+    return agreement(ends[1] - ends[0], float((h - g) @ halfway), scale=10 + 4 * alpha)

@@ -1,0 +1,145 @@
+"""The average loss of projected SGD, and the lemma on projections that its bound rests on."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from arrayopt.claims.claim import agreement, claim, slack
+from arrayopt.claims.domain import Choice, Count, Element, Integer, Numbers, Real
+from arrayopt.theory import (
+    abel_bound,
+    abel_sum,
+    best_constant_rate,
+    inverse_sqrt_sum,
+    project_ball,
+    project_box,
+    project_half_space,
+    project_simplex,
+    projected_sgd,
+    projection_lemma,
+)
+
+SOURCE = "archive 9902 (section 1)"
+SETS: dict[str, Any] = {
+    "ball": project_ball,
+    "box": lambda x: project_box(x, -0.5, 1.0),
+    "simplex": project_simplex,
+    "half-space": lambda x: project_half_space(x, np.ones(len(x)), 0.5),
+}
+SET: dict[str, Element] = {
+    "set_": Choice(tuple(SETS)), "n": Integer(2, 4), "phi": Numbers(("n",)), "inside": Numbers(("n",)),
+}  # fmt: skip
+STEPS = 8
+RUN: dict[str, Element] = {
+    "set_": Choice(("ball", "box", "simplex")), "loss": Choice(("absolute", "squared", "logistic")), "n": Integer(1, 3),
+    "a": Numbers((STEPS, "n")), "b": Numbers((STEPS,)), "x0": Numbers(("n",)), "comparator": Numbers(("n",)),
+    "rate": Real(1e-3, 10.0, log=True), "falls": Numbers((STEPS,), low=0.2, high=1.0),
+}  # fmt: skip
+
+
+def _losses(loss: str, a: np.ndarray, b: np.ndarray) -> Any:
+    def fun(t: int, x: np.ndarray) -> tuple[float, np.ndarray]:
+        u = float(a[t - 1] @ x) - float(b[t - 1])
+        if loss == "absolute":
+            return abs(u), float(np.sign(u)) * a[t - 1]
+        if loss == "squared":
+            return u * u / 2, u * a[t - 1]
+        return float(np.logaddexp(0.0, -u)), -math.exp(-float(np.logaddexp(0.0, u))) * a[t - 1]
+
+    return fun
+
+
+@claim(SOURCE, RUN, tolerance=1e-12, infimum=0.0, portable=False)
+def bound(
+    set_: str, loss: str, a: np.ndarray, b: np.ndarray, x0: np.ndarray, comparator: np.ndarray, rate: float,
+    falls: np.ndarray,
+) -> float:  # fmt: skip
+    r"""The regret is at most $D^2/(2T\eta_T) + \frac{1}{2T}\sum \eta_t \|g_t\|^2$, and that at most the coarse bound.
+
+    For convex losses, rates that do not grow, and any comparator in the convex set, along every run.
+    """
+    project, rates = SETS[set_], rate * np.cumprod(falls)
+    ledger = projected_sgd(_losses(loss, a, b), project(x0), rates, project(comparator), project)
+    fine, coarse = float(ledger.finer_bound()), float(ledger.bound())
+    return min(slack(ledger.regret, fine), slack(fine, coarse))
+
+
+@claim(
+    SOURCE, {"small": Real(1e-6, 1.0, log=True), "large": Real(1e-6, 1.0, log=True)}, tolerance=1e-9, portable=False,
+    expect="refuted", witness={"small": 1e-6, "large": 1.0}, instead="regret.bound",
+)  # fmt: skip
+def bound_with_growing_rates(small: float, large: float) -> float:
+    r"""The bound holds for any positive rates, such as a last one that is larger (loss $\theta$ on [0, 1])."""
+    rates = np.full(100, small)
+    rates[-1] = large
+    ledger = projected_sgd(lambda t, x: (float(x[0]), np.ones(1)), np.ones(1), rates, np.zeros(1),
+                           lambda x: project_box(x, 0.0, 1.0))  # fmt: skip
+    return slack(ledger.regret, float(ledger.bound(1.0, 1.0)), 1.0)
+
+
+@claim(
+    SOURCE, {"x0": Real(-1.0, 1.0), "rate": Real(1e-3, 1.0, log=True)}, tolerance=1e-9, portable=False,
+    expect="refuted", witness={"x0": 0.34, "rate": 0.087}, instead="regret.bound",
+)  # fmt: skip
+def bound_without_convexity(x0: float, rate: float) -> float:
+    r"""The bound holds for losses that are not convex, such as $-\theta^2$ on [-1, 1] with the comparator 1."""
+    ledger = projected_sgd(lambda t, x: (-float(x[0] ** 2), -2 * x), np.asarray([x0]), np.full(STEPS, rate),
+                           np.ones(1), lambda x: project_box(x, -1.0, 1.0))  # fmt: skip
+    return slack(ledger.regret, float(ledger.bound()), 1.0)
+
+
+@claim(SOURCE, {"T": Count(1, 10**6, log=True)}, tolerance=1e-9, infimum=0.0)
+def inverse_roots(T: int) -> float:
+    r"""$\sum_{t \le T} t^{-1/2} \le 2 \sqrt T - 1$, with equality for T = 1."""
+    return slack(inverse_sqrt_sum(T), 2 * math.sqrt(T) - 1)
+
+
+@claim(
+    SOURCE, {"squares": Numbers((STEPS,), low=0.0, high=1.0), "falls": Numbers((STEPS,), low=0.1, high=1.0)},
+    tolerance=1e-12, infimum=0.0, portable=False,
+)  # fmt: skip
+def abel(squares: np.ndarray, falls: np.ndarray) -> float:
+    r"""$\sum (a_t - a_{t+1}) / 2\eta_t \le D^2 / 2\eta_T$ for $a_t \in [0, D^2]$ and rates that do not grow."""
+    rates = np.cumprod(falls[1:])
+    return slack(abel_sum(squares.tolist(), rates), abel_bound(1.0, rates))
+
+
+@claim(
+    SOURCE, {"D": Real(0.1, 10.0, log=True), "G": Real(0.1, 10.0, log=True), "T": Count(1, 10**4, log=True),
+             "off": Real(0.1, 10.0, log=True)},
+    tolerance=1e-12, infimum=0.0,
+)  # fmt: skip
+def best_constant(D: float, G: float, T: int, off: float) -> float:
+    r"""Of constant rates $\eta = D / G\sqrt T$ has the least bound, $D G / \sqrt T$."""
+    rate, least = best_constant_rate(D, G, T)
+    other = D * D / (2 * T * rate * off) + G * G * rate * off / 2
+    exact = agreement([rate, least], [D / (G * math.sqrt(T)), D * G / math.sqrt(T)])
+    return min(slack(least, other, least), exact + 1e-12)
+
+
+@claim(SOURCE, SET, tolerance=1e-12, infimum=0.0, portable=False)
+def projection(set_: str, phi: np.ndarray, inside: np.ndarray) -> float:
+    r"""$\langle \Pi(\varphi) - \theta, \varphi - \Pi(\varphi) \rangle \ge 0$ for $\theta$ in the set; equal within it.
+
+    So projecting does not lead away from any of its points.
+    """
+    project = SETS[set_]
+    lemma = projection_lemma(phi, project(phi), project(inside))
+    size = max(1.0, float(phi @ phi), float(inside @ inside))
+    return min(float(part) for part in lemma) / size
+
+
+@claim(
+    SOURCE, {"n": Integer(2, 3), "phi": Numbers(("n",)), "inside": Numbers(("n",))}, portable=False, tolerance=1e-9,
+    expect="refuted", instead="regret.projection",
+    witness={"n": 2, "phi": np.array([0.1, 0.0]), "inside": np.array([-1.0, 0.0])},
+)  # fmt: skip
+def projection_onto_sphere(phi: np.ndarray, inside: np.ndarray) -> float:
+    """The lemma holds for a set that is not convex, such as the unit sphere."""
+
+    def onto(x: np.ndarray) -> np.ndarray:
+        size = float(np.linalg.norm(x))
+        return x / size if size > 1e-3 else np.eye(len(x))[0]
+
+    return min(float(part) for part in projection_lemma(phi, onto(phi), onto(inside)))
