@@ -6,9 +6,10 @@ import numpy as np
 
 from arrayopt.backend import Array, namespace
 from arrayopt.claims.claim import Outside, agreement, claim, slack, ulps
-from arrayopt.claims.domain import Element, Integer, Numbers, Probability, Real
+from arrayopt.claims.domain import Choice, Element, Integer, Numbers, Probability, Real
 from arrayopt.claims.runs import norm
 from arrayopt.claims.sampling_view import GRID, NOTES, PRIOR, on_a_grid
+from arrayopt.claims.walks import away
 from arrayopt.sampling import (
     empirical_free_energy,
     gaussian_step,
@@ -16,6 +17,7 @@ from arrayopt.sampling import (
     linear_under_gaussian,
     quadratic_under_gaussian,
 )
+from arrayopt.sampling.bessel import Domain
 
 VALUES: dict[str, Element] = {
     "n": Integer(2, 6), "f": Numbers(("n",), low=-1.0, high=1.0), "alpha": Real(1e-2, 1e2, log=True),
@@ -49,16 +51,29 @@ def hot(f: Array, alpha: float, p: Array) -> float:
 
 
 @claim(
-    NOTES, {"n": Integer(1, 6), "g": Numbers(("n",)), "radius": Real(0.1, 2.0), "k": Real(1e-2, 1e4, log=True),
-            "more": Real(1.0, 3.0)}, tolerance=ulps(64), infimum=0.0,
+    NOTES, {"domain": Choice(("ball", "sphere")), "n": Integer(1, 6), "g": Numbers(("n",)),
+            "radius": Real(0.1, 2.0), "k": Real(1e-2, 1e4, log=True), "more": Real(1.0, 3.0)},
+    tolerance=ulps(64), infimum=0.0,
 )  # fmt: skip
-def of_linear_on_ball(n: int, g: Array, radius: float, k: float, more: float) -> float:
+def of_linear_on_ball(domain: Domain, n: int, g: Array, radius: float, k: float, more: float) -> float:
     r"""Of a linear l on the ball it increases with $\alpha$ from $-\epsilon \|g\|$ to 0."""
-    size = radius * norm(g)
-    if size < 1e-6:
-        raise Outside
-    f = [float(linear_on_ball(g, a * size / k, radius)) / size for a in (1.0, more)]
-    return min(slack(-1.0, f[0], 1.0), slack(f[0], f[1], 1.0), slack(f[1], 0.0, 1.0))
+    f = _of_linear(domain, g, radius, k)
+    later = _of_linear(domain, g, radius, k / more)
+    return min(slack(-1.0, f, 1.0), slack(f, later, 1.0), slack(later, 0.0, 1.0))
+
+
+@claim(
+    NOTES, {"domain": Choice(("ball", "sphere")), "n": Integer(1, 6), "g": Numbers(("n",)),
+            "radius": Real(0.1, 2.0), "k": Real(1e-2, 1e2, log=True)},
+    kind="limit", tolerance=1e-10, infimum=0.0,
+)  # fmt: skip
+def of_linear_when_hot(domain: Domain, n: int, g: Array, radius: float, k: float) -> float:
+    r"""It is at least $-\frac{1}{2 \alpha} \operatorname{var} l$, with the variance $\epsilon^2 \|g\|^2 / (n + 2)$.
+
+    On the sphere with $\epsilon^2 \|g\|^2 / n$.
+    """
+    most = k / (2 * (n + 2 if domain == "ball" else n))
+    return slack(-_of_linear(domain, g, radius, k), most, most)
 
 
 @claim(NOTES, PRIOR, kind="equality", tolerance=GRID, portable=False)
@@ -92,3 +107,10 @@ def slope(g: Array, H: Array, alpha: float, damping: float, h: Array) -> float:
     ends = [float(quadratic_under_gaussian(x, H, alpha, sigma)) for x in (g, h)]
     halfway = gaussian_step((g + h) / 2, H, alpha, sigma).mean
     return agreement(ends[1] - ends[0], float((h - g) @ halfway), scale=10 + 4 * alpha)
+
+
+def _of_linear(domain: Domain, g: Array, radius: float, k: float) -> float:
+    """Return the free energy over the radius times the length of g, at a concentration."""
+    g = away(g)
+    scale = radius * norm(g)
+    return float(linear_on_ball(g, scale / k, radius, domain)) / scale

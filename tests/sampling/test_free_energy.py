@@ -1,4 +1,4 @@
-"""Free energies: values at the ends, quadrature, other libraries; what they are is in `arrayopt.claims.free_energies`."""
+"""Free energies: the ends, quadrature, other libraries; what they are is in `arrayopt.claims.free_energies`."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The sampling view to second order: what is refused, as a method; what it is, is in `arrayopt.claims.sampling_view`."""
+"""The sampling view to second order: what is refused, and the method; see `arrayopt.claims.sampling_view`."""
 
 import math
 

@@ -27,12 +27,6 @@ def policy(seed, k):
     return rng.standard_normal(k), rng.standard_normal(k)
 
 
-# Rearrangement -----------------------------------------------------------------------------------------
-
-
-# The gradient and its estimators -------------------------------------------------------------------------
-
-
 @SOME
 @given(SEEDS, st.integers(2, 6), st.floats(-2, 2))
 def test_the_second_moment_is_that_of_the_estimator_by_enumeration(seed, k, b):
@@ -55,17 +49,11 @@ def test_sampled_estimates_are_right_in_the_mean_up_to_the_bias_of_the_baseline(
     assert np.all(np.abs(each.mean(axis=0) - factor * exact) < 4.5 * each.std(axis=0) / np.sqrt(draws) + slack)
 
 
-# Gumbel ----------------------------------------------------------------------------------------------
-
-
 def test_several_samples_in_one_call_equal_the_same_samples_one_by_one():
     z = np.random.default_rng(0).standard_normal((3, 4))
     rng = np.random.default_rng(9)
     one_by_one = np.concatenate([sample_policy(z, 1, rng) for _ in range(6)], axis=-1)
     assert np.array_equal(sample_policy(z, 6, rng=9), one_by_one)
-
-
-# Zeroth order and policy gradients ------------------------------------------------------------------------
 
 
 def test_of_two_classes_the_estimator_agrees_with_the_closed_form():

@@ -11,22 +11,11 @@ from arrayopt.sampling.smoothing import (
     stein_hessian,
 )
 
-# Smoothing ------------------------------------------------------------------------------------------
-
 
 def test_for_directions_of_one_length_the_best_baseline_is_the_mean():
     f = np.array([3.0, -1.0, 5.0])
     u = draw_directions(3, 4, "rademacher", rng=0)
     assert above_baseline(f, "optimal", u).tolist() == pytest.approx(above_baseline(f, "mean", u).tolist(), abs=1e-15)
-
-
-# Estimators on a sample --------------------------------------------------------------------------------
-
-
-# The mean square error on a linear function -------------------------------------------------------------
-
-
-# Smoothing as options -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("form", ["antithetic", "forward", "score"])
