@@ -150,7 +150,7 @@ def at_most_k_times(k: int, g: Array, beta2: float) -> float:
 
 
 @claim(ARTICLE, {"k": Integer(1, 6), "mean": Real(0.0, 3.0), "beta": Real(0.0, 0.95)}, kind="equality",
-       tolerance=1e-13, portable=False)  # fmt: skip
+       tolerance=1e-13)  # fmt: skip
 def noise(k: int, mean: float, beta: float) -> float:
     r"""For gradients $\mu \pm 1$ it is on average $\frac{\mu^2 + 1}{\mu^2 + 1/k}$ times too large: k times at 0.
 
@@ -187,7 +187,7 @@ def nesterov_by_the_last(k: int, g: Array, mu: float) -> float:
 @claim(
     "archive 9473 (section 24), trap", {"m": Real(-1.0, 1.0), "a": Real(-10.0, 10.0), "b": Real(-10.0, 10.0)},
     kind="equality", tolerance=0.0, expect="refuted", instead="accumulation.folded_exactly",
-    witness={"m": 0.91, "a": -8.0, "b": -9.5}, portable=False,
+    witness={"m": 0.91, "a": -8.0, "b": -9.5},
 )  # fmt: skip
 def lion(m: float, a: float, b: float) -> float:
     """Lion's step follows from its new mean, so that one slot serves for accumulation: two gradients, one mean."""
@@ -227,13 +227,13 @@ def memory_of_adafactor() -> float:
 SPREAD: dict[str, Element] = {"k": Integer(2, 64), "beta": Real(0.0, 0.999)}
 
 
-@claim(ARTICLE, SPREAD, infimum=0.0, portable=False)
+@claim(ARTICLE, SPREAD, infimum=0.0)
 def spread_forgets_less(k: int, beta: float) -> float:
     r"""With $\tilde\beta = 1 - (1-\beta)/k$ in every call k calls forget no more: $\tilde\beta^k \ge \beta$."""
     return slack(beta, spread_decay(beta, k) ** k)
 
 
-@claim(ARTICLE, SPREAD, infimum=0.0, portable=False)
+@claim(ARTICLE, SPREAD, infimum=0.0)
 def spread_gap_at_most(k: int, beta: float) -> float:
     r"""$\tilde\beta^k - \beta \le \frac{k-1}{2k} (1-\beta)^2$, and at least that less a term of third order.
 
@@ -244,7 +244,7 @@ def spread_gap_at_most(k: int, beta: float) -> float:
     return min(first - relative, relative - first + (k - 1) * (k - 2) / (6 * k**2) * x)
 
 
-@claim(ARTICLE, SPREAD, kind="equality", tolerance=1e-12, portable=False)
+@claim(ARTICLE, SPREAD, kind="equality", tolerance=1e-12)
 def spread_gap_itself(k: int, beta: float) -> float:
     r"""Without cancellation the gap of k calls is still $\tilde\beta^k - \beta$."""
     return agreement(beta + spread_gap(beta, k), spread_decay(beta, k) ** k, scale=1.0)

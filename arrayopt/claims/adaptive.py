@@ -51,7 +51,6 @@ def adagrad_rates_vanish(g: Array, c: float) -> float:
 
 @claim(
     SURVEY, {"q": Real(0.1, 1.0)}, expect="refuted", witness={"q": 0.5}, instead="adaptive.adagrad_rates_vanish",
-    portable=False,
 )  # fmt: skip
 def adagrad_rates_vanish_always(q: float) -> float:
     r"""Adagrad's rates always go to zero, as $1/\sqrt t$; but not where they fall as $q^t$."""
@@ -230,7 +229,7 @@ def adam_at_most_the_rate(g: Array, beta1: float, beta2: float) -> float:
     return slack(float(namespace(g).max(abs(found))), 1.0)
 
 
-@claim(ADAM, {"t": Integer(1, 12), "beta": Real(0.01, 0.99)}, kind="equality", tolerance=1e-11, portable=False)
+@claim(ADAM, {"t": Integer(1, 12), "beta": Real(0.01, 0.99)}, kind="equality", tolerance=1e-11)
 def adam_mean_of_noise(t: int, beta: float) -> float:
     r"""For independent gradients of mean 0 $E \hat m_t^2 = \frac{1-\beta}{1+\beta} \frac{1+\beta^t}{1-\beta^t} E g^2$.
 

@@ -34,22 +34,23 @@ SCHEDULE: dict[str, Element] = {"cosine": KINDS, "t": Integer(0, 60), **RATES}
 VECTORS: dict[str, Element] = {"n": Integer(1, 4), "theta": Numbers(("n",)), "u": Numbers(("n",))}
 
 
-@claim(AMOS, SCHEDULE, tolerance=1e-13, infimum=0.0, portable=False)
+@claim(AMOS, SCHEDULE, tolerance=1e-13, infimum=0.0)
 def bounds_the_recursion(cosine: Cosine, t: int, alpha0: float, p: float) -> float:
     r"""By $S_{t+1} = S_t + \alpha_0 p_t e^{-S_t}$ the decay $e^{-2 S_t}$ is at most that of the schedule."""
     found = amos_decay(t, alpha0, p, cosine)
     return slack(amos_recursion(t, alpha0, p, cosine)[-1], found, found)
 
 
-@claim(AMOS, {**SCHEDULE, "alpha0": Real(0.01, 0.1, log=True)}, kind="equality", tolerance=1e-4, expect="refuted",
-       witness={"cosine": "constant", "t": 10, "alpha0": 0.1, "p": 1.0}, instead="amos.bounds_the_recursion",
-       portable=False)  # fmt: skip
+@claim(
+    AMOS, {**SCHEDULE, "alpha0": Real(0.01, 0.1, log=True)}, kind="equality", tolerance=1e-4, expect="refuted",
+    witness={"cosine": "constant", "t": 10, "alpha0": 0.1, "p": 1.0}, instead="amos.bounds_the_recursion",
+)  # fmt: skip
 def is_the_recursion(cosine: Cosine, t: int, alpha0: float, p: float) -> float:
     """Schedule and recursion are the same; but only in the limit of small steps."""
     return agreement(amos_recursion(t, alpha0, p, cosine)[-1], amos_decay(t, alpha0, p, cosine))
 
 
-@claim(AMOS, SCHEDULE, kind="equality", tolerance=1e-12, portable=False)
+@claim(AMOS, SCHEDULE, kind="equality", tolerance=1e-12)
 def integral(cosine: Cosine, t: int, alpha0: float, p: float) -> float:
     r"""$e^{-S_t} = 1 / (1 + \alpha_0 \int_0^t p)$, for a constant cosine and for $p_t = p_0 e^{-S_t}$."""
     nodes, weights = np.polynomial.legendre.leggauss(32)
@@ -60,7 +61,7 @@ def integral(cosine: Cosine, t: int, alpha0: float, p: float) -> float:
 
 
 @claim(AMOS, {"cosine": KINDS, "half": Real(1.0, 1e6, log=True), "p": Real(0.01, 1.0)}, kind="equality",
-       tolerance=1e-13, portable=False)  # fmt: skip
+       tolerance=1e-13)  # fmt: skip
 def half_life(cosine: Cosine, half: float, p: float) -> float:
     r"""Rate and decay halve at T where $\alpha_0 p = (\sqrt 2 - 1) / T$; for a falling cosine $\frac{1}{2 T}$."""
     alpha0 = amos_rate_for_half_life(half, p, cosine)
@@ -68,8 +69,7 @@ def half_life(cosine: Cosine, half: float, p: float) -> float:
     return min(agreement(amos_decay(half, alpha0, p, cosine), 0.5), agreement(alpha0 * p, rule))
 
 
-@claim(AMOS, {**SCHEDULE, "q": Real(0.1, 1.0), "scale": Real(0.1, 10.0)}, kind="equality", tolerance=1e-13,
-       portable=False)  # fmt: skip
+@claim(AMOS, {**SCHEDULE, "q": Real(0.1, 1.0), "scale": Real(0.1, 10.0)}, kind="equality", tolerance=1e-13)
 def balance(cosine: Cosine, t: int, alpha0: float, p: float, q: float, scale: float) -> float:
     r"""Decay makes up for the length of the step: $\alpha_t^2 \|u_t\|^2 = 2 \rho_t q \|\varepsilon_t\|^2$."""
     lr, rho = amos_rates(t, alpha0, p, cosine, scale=scale, update_norm=3.0, q=q)
@@ -77,8 +77,7 @@ def balance(cosine: Cosine, t: int, alpha0: float, p: float, q: float, scale: fl
     return agreement((3 * lr) ** 2, 2 * rho * q * error)
 
 
-@claim(AMOS, {**SCHEDULE, "q": Real(0.1, 1.0), "scale": Real(0.1, 10.0)}, kind="equivalence", tolerance=1e-13,
-       portable=False)  # fmt: skip
+@claim(AMOS, {**SCHEDULE, "q": Real(0.1, 1.0), "scale": Real(0.1, 10.0)}, kind="equivalence", tolerance=1e-13)
 def recipe(cosine: Cosine, t: int, alpha0: float, p: float, q: float, scale: float) -> float:
     r"""Rules take the schedules of the article.
 
@@ -127,7 +126,7 @@ def _gap(instance: Mapping[str, Any]) -> float:
 
 
 @claim(AMOS, {"cosine": KINDS, "n": Integer(2, 4), "alpha0": Real(1e-3, 0.05, log=True), "p": Real(0.1, 1.0),
-              "theta": Numbers(("n",))}, kind="limit", tolerance=_gap, portable=False)  # fmt: skip
+              "theta": Numbers(("n",))}, kind="limit", tolerance=_gap)  # fmt: skip
 def followed(cosine: Cosine, theta: Array, alpha0: float, p: float) -> float:
     r"""From an optimum of 0, where q = 1, the squared error follows the schedule as $\alpha_0 p \to 0$.
 
@@ -200,7 +199,7 @@ def _mean_length(k: int, sigma: float) -> float:
     return sigma * math.sqrt(2) * math.exp(math.lgamma((k + 1) / 2) - math.lgamma(k / 2))
 
 
-@claim(f"{AMOS}; survey, section 6", SCALES, tolerance=1e-10, infimum=0.0, portable=False)
+@claim(f"{AMOS}; survey, section 6", SCALES, tolerance=1e-10, infimum=0.0)
 def initial_error(k: int, sigma: float) -> float:
     r"""$E\|\varepsilon_0\| \le \sqrt k \sigma$ for normal entries, and at least $\sqrt{k - 1/2}\,\sigma$.
 
@@ -211,15 +210,14 @@ def initial_error(k: int, sigma: float) -> float:
 
 
 @claim("survey, section 6", SCALES, kind="equality", tolerance=0.3, expect="refuted", instead="amos.initial_error",
-       witness={"k": 100, "sigma": 0.5}, portable=False)  # fmt: skip
+       witness={"k": 100, "sigma": 0.5})  # fmt: skip
 def initial_error_misprint(k: int, sigma: float) -> float:
     r"""$\|\varepsilon_0\| \approx k \sqrt\sigma$, as a survey prints it."""
     return agreement(_mean_length(k, sigma), k * math.sqrt(sigma))
 
 
 @claim(LION, {"t": Integer(0, 1000), "n": Integer(1, 5), "alpha0": Real(1e-4, 0.01, log=True),
-              "sigma": Real(0.01, 1.0), "p": Real(0.01, 1.0)}, kind="equality", tolerance=1e-13,
-       portable=False)  # fmt: skip
+              "sigma": Real(0.01, 1.0), "p": Real(0.01, 1.0)}, kind="equality", tolerance=1e-13)  # fmt: skip
 def signs(t: int, n: int, alpha0: float, sigma: float, p: float) -> float:
     r"""For signs $\alpha_t = \alpha_0 \sigma / (\kappa t + 1)$ and $\lambda = \rho / \alpha = \alpha_0 / (2\sigma)$."""
     schedule = amos_rates(t, alpha0, p, "decaying", scale=expected_scale(n, sigma), update_norm=math.sqrt(n))

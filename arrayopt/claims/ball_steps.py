@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from arrayopt.backend import Array
+from arrayopt.backend import Array, namespace
 from arrayopt.claims.claim import agreement, claim, slack, ulps
 from arrayopt.claims.domain import Choice, Count, Element, Integer, Numbers, Real
 from arrayopt.claims.runs import norm
 from arrayopt.claims.walks import away
 from arrayopt.firstorder import SGD
+from arrayopt.problems.problem import like
 from arrayopt.sampling import BallStep, ball_log_mean, ball_log_partition, bessel_ratio
 from arrayopt.sampling.bessel import Domain
 
@@ -43,18 +44,18 @@ def mean(domain: Domain, n: int, k: float) -> float:
 
 @claim(
     SOURCE, {"domain": DOMAIN, "g": Numbers((2,), low=-2.0, high=2.0), "k": Real(0.1, 20.0, log=True)},
-    kind="equality", tolerance=1e-12, portable=False,
+    kind="equality", tolerance=1e-12,
 )  # fmt: skip
 def plane(domain: Domain, g: Array, k: float) -> float:
     r"""In the plane that mean is $-\epsilon r(k) g / \|g\|$, by quadrature over the whole disc, or circle."""
-    g, radius = away(g), 0.8
+    xp, g, radius = namespace(g), away(g), 0.8
     alpha = radius * norm(g) / k
     angle = 2 * np.pi * np.arange(96) / 96
     x, w = np.polynomial.legendre.leggauss(32)
     radii, w = ((x + 1) / 2 * radius, w * (x + 1)) if domain == "ball" else (np.array([radius]), np.ones(1))
-    d = radii[:, None, None] * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
-    p = w[:, None] * np.exp(-(d @ g + radius * norm(g)) / alpha)
-    found = np.sum(p[..., None] * d, axis=(0, 1)) / np.sum(p)
+    d = like(g, radii[:, None, None] * np.stack([np.cos(angle), np.sin(angle)], axis=-1))
+    p = like(g, w)[:, None] * xp.exp(-(d @ g + radius * norm(g)) / alpha)
+    found = xp.sum(p[..., None] * d, axis=(0, 1)) / xp.sum(p)
     return agreement(_step(g, alpha, radius, domain), found)
 
 

@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from arrayopt.backend import Array, namespace
-from arrayopt.claims.claim import agreement, claim, slack
+from arrayopt.claims.claim import agreement, claim, host, slack
 from arrayopt.claims.domain import Choice, Element, Integer, Numbers, Real, Signs
 from arrayopt.claims.runs import Function, apart, iterates, norm, same, smooth, softplus
 from arrayopt.core.random import generator
@@ -123,24 +123,24 @@ def _box(low: Array, width: Array) -> list[tuple[float, float | None]]:
     """Return bounds: of widths below 0.3 ones that meet, above 1.7 a lower one only."""
     return [
         (a, a if w < 0.3 else None if w > 1.7 else a + w)
-        for a, w in zip(np.asarray(low).tolist(), np.asarray(width).tolist(), strict=True)
+        for a, w in zip(host(low).tolist(), host(width).tolist(), strict=True)
     ]
 
 
-@claim(SOURCE.format(31), BOXES, kind="limit", tolerance=1e-6, portable=False)
+@claim(SOURCE.format(31), BOXES, kind="limit", tolerance=1e-6)
 def bounds(W: Array, b: Array, x: Array, low: Array, width: Array) -> float:
     r"""L-BFGS-B evaluates no point out of bounds, and ends at $\|P(x - g) - x\|_\infty \le 10^{-6}$ on a convex f."""
-    f, box = softplus(W, b), _box(low, width)
-    lower, upper = (np.asarray([e if e is not None else np.inf for e in side]) for side in zip(*box, strict=True))
+    f, box, xp = softplus(W, b), _box(low, width), namespace(x)
+    lower, upper = (xp.asarray([e if e is not None else math.inf for e in side]) for side in zip(*box, strict=True))
     outside = 0
 
     def value(x: Array) -> Array:
         nonlocal outside
-        outside += int(np.any(x < lower) or np.any(x > upper))
+        outside += int(xp.any((x < lower) | (x > upper)))
         return f.value(x)
 
     end = iterates(LBFGSB(bounds=box), Function(value, f.gradient, f.hessian), x, 25)[-1]
-    return -math.inf if outside else -float(np.max(np.abs(np.clip(end - f.gradient(end), lower, upper) - end)))
+    return -math.inf if outside else -float(xp.max(abs(xp.clip(end - f.gradient(end), lower, upper) - end)))
 
 
 @claim(SOURCE.format(31), smooth(), kind="equivalence", tolerance=0.0)
@@ -151,9 +151,7 @@ def infinite_bounds(n: int, W: Array, b: Array, x: Array) -> float:
     return same((len(run), len(free)), *zip(run, free, strict=False))
 
 
-@claim(
-    SOURCE.format(31), {**smooth(), "far": Real(1e2, 1e6, log=True)}, kind="equivalence", tolerance=1e-9, portable=False
-)  # fmt: skip
+@claim(SOURCE.format(31), {**smooth(), "far": Real(1e2, 1e6, log=True)}, kind="equivalence", tolerance=1e-9)
 def far_bounds(n: int, W: Array, b: Array, x: Array, far: float) -> float:
     """With bounds that are far away it is L-BFGS but for rounding, for its steps are computed otherwise."""
     f = softplus(W, b)

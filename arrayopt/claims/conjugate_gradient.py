@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 
 from arrayopt.backend import Array, namespace
-from arrayopt.claims.claim import claim, slack
+from arrayopt.claims.claim import claim, host, slack
 from arrayopt.claims.domain import Choice, Element, Exact, Integer, Numbers, Orthogonal, Real, Symmetric
 from arrayopt.claims.runs import apart, gram, identity, iterates, norm, quadratic, quadratics, same
 from arrayopt.secondorder import ConjugateGradient
@@ -226,7 +226,7 @@ def dai_yuan_identity(g: Array, d: Array, new: Array, c2: float) -> float:
 def _fletcher_reeves(slopes: Array, sizes: Array, c2: float) -> float:
     """Follow g'd / g'g of Fletcher and Reeves through steps with |g+'d| = share c2 |g'd|; return the least descent."""
     ratio, gg, least = -1.0, 1.0, 1.0
-    for share, size in zip(np.asarray(slopes), np.asarray(sizes), strict=True):
+    for share, size in zip(host(slopes), host(sizes), strict=True):
         t = Turn(gg, ratio * gg, math.nan, size * gg, float(share) * c2 * ratio * gg, math.nan)
         ratio = (SHARES["fr"](t) * t.new_gd - t.new_gg) / t.new_gg
         gg, least = t.new_gg, min(least, -ratio)
@@ -240,9 +240,7 @@ STEPS: dict[str, Element] = {
 }
 
 
-@claim(
-    "second_order.md section 1 (line searches)", {**STEPS, "c2": Real(0.01, 0.5)}, infimum=0.0, portable=False
-)  # fmt: skip
+@claim("second_order.md section 1 (line searches)", {**STEPS, "c2": Real(0.01, 0.5)}, infimum=0.0)
 def fletcher_reeves(slopes: Array, sizes: Array, c2: float) -> float:
     r"""Fletcher and Reeves descend after strong Wolfe steps with $c_2 \le \frac12$.
 
@@ -252,7 +250,7 @@ def fletcher_reeves(slopes: Array, sizes: Array, c2: float) -> float:
 
 
 @claim(
-    "second_order.md section 1 (line searches)", {**STEPS, "c2": Real(0.51, 0.9)}, portable=False, expect="refuted",
+    "second_order.md section 1 (line searches)", {**STEPS, "c2": Real(0.51, 0.9)}, expect="refuted",
     instead="conjugate_gradient.fletcher_reeves",
     witness={"k": 3, "slopes": np.array([1.0, -1.0, -1.0]), "sizes": np.ones(3), "c2": 0.9},
 )  # fmt: skip

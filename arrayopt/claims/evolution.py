@@ -9,6 +9,7 @@ from arrayopt.claims.claim import Outside, agreement, claim, ulps
 from arrayopt.claims.designs import gaussian_design
 from arrayopt.claims.domain import Element, Integer, Numbers, Real, Symmetric
 from arrayopt.claims.known import Known
+from arrayopt.problems.problem import like
 from arrayopt.sampling import (
     MPPI,
     PGPE,
@@ -98,14 +99,14 @@ def pgpe(u: Array, values: Array, sigma: Array) -> float:
 @claim(
     NOTES, {"d": Integer(1, 3), "H": Symmetric("d", -3.0, 3.0), "b": Numbers(("d",), low=-2.0, high=2.0),
             "mu": Numbers(("d",), low=-2.0, high=2.0), "sigma": Numbers(("d",), low=0.5, high=2.0)},
-    kind="equality", tolerance=1e-13, portable=False,
+    kind="equality", tolerance=1e-13,
 )  # fmt: skip
 def pgpe_of_quadratics(d: int, H: Array, b: Array, mu: Array, sigma: Array) -> float:
     r"""On a quadratic its gradients are $\nabla f(\mu)$ and $\sigma \circ \operatorname{diag} H$, in expectation."""
-    u = gaussian_design(d)
-    above, below = (0.5 * np.sum((x @ H) * x, axis=-1) + x @ b for x in (mu + sigma * u, mu - sigma * u))
+    xp, u = namespace(mu), like(mu, gaussian_design(d))
+    above, below = (0.5 * xp.sum((x @ H) * x, axis=-1) + x @ b for x in (mu + sigma * u, mu - sigma * u))
     by_mean, by_sigma = pgpe_gradients(above, below, u, sigma)
-    return min(agreement(by_mean, H @ mu + b, 100.0), agreement(by_sigma, np.diag(H) * sigma, 100.0))
+    return min(agreement(by_mean, H @ mu + b, 100.0), agreement(by_sigma, xp.linalg.diagonal(H) * sigma, 100.0))
 
 
 @claim(NOTES, {"x": Numbers((3,), low=-2.0, high=2.0), "sigma": Real(0.05, 1.0), "lr": Real(0.01, 1.0)},

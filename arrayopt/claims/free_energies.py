@@ -10,6 +10,7 @@ from arrayopt.claims.domain import Choice, Element, Integer, Numbers, Probabilit
 from arrayopt.claims.runs import norm
 from arrayopt.claims.sampling_view import GRID, NOTES, PRIOR, on_a_grid
 from arrayopt.claims.walks import away
+from arrayopt.problems.problem import like
 from arrayopt.sampling import (
     empirical_free_energy,
     gaussian_step,
@@ -76,19 +77,19 @@ def of_linear_when_hot(domain: Domain, n: int, g: Array, radius: float, k: float
     return slack(-_of_linear(domain, g, radius, k), most, most)
 
 
-@claim(NOTES, PRIOR, kind="equality", tolerance=GRID, portable=False)
+@claim(NOTES, PRIOR, kind="equality", tolerance=GRID)
 def of_quadratic(g: Array, H: Array, alpha: float, damping: float) -> float:
     r"""Of a quadratic l under $N(0, \sigma^2 I)$ the free energy is as follows, by the trapezoid rule.
 
     $\frac\alpha2 \log \det(I + H / \lambda) - \frac12 g' (H + \lambda I)^{-1} g$ with $\lambda = \alpha / \sigma^2$.
     For H = 0: $-\sigma^2 \|g\|^2 / (2 \alpha)$.
     """
-    margins = []
+    xp, margins = namespace(g, H), []
     for B in (H, 0 * H):
-        sigma, A = math.sqrt(alpha / damping), B + damping * np.eye(2)
-        log_mass, _, _ = on_a_grid(g, B, alpha, damping, 0 * g, -np.linalg.solve(A, g))
+        sigma, A = math.sqrt(alpha / damping), B + damping * like(H, np.eye(2))
+        log_mass, _, _ = on_a_grid(g, B, alpha, damping, 0 * g, -xp.linalg.solve(A, g))
         by_grid = -alpha * (log_mass - math.log(2 * math.pi * sigma**2))
-        stated = alpha / 2 * math.log(np.linalg.det(A / damping)) - g @ np.linalg.solve(A, g) / 2
+        stated = alpha / 2 * math.log(xp.linalg.det(A / damping)) - g @ xp.linalg.solve(A, g) / 2
         size = abs(stated) + 10 * alpha
         found = [quadratic_under_gaussian(g, B, alpha, sigma)] + (
             [] if B is H else [linear_under_gaussian(g, alpha, sigma)]

@@ -59,7 +59,7 @@ def exact_step(kappa: float, shares: Array, x: Array) -> float:
 
 @claim(
     SOURCE.format(19), {"kappa": Real(1.5, 1e3, log=True), "size": Real(1e-3, 1e3, log=True)}, kind="equality",
-    tolerance=1e-12, portable=False,
+    tolerance=1e-12,
 )  # fmt: skip
 def worst_start(kappa: float, size: float) -> float:
     r"""From $(\kappa, 1)$ on $\mathrm{diag}(1, \kappa)$ that much is left by every step."""
@@ -93,10 +93,7 @@ def zigzag_anywhere(W: Array, b: Array, x: Array) -> float:
     return -max((abs(float(a @ c)) / (norm(a) * scale) for a, c in itertools.pairwise(gradients) if norm(a)), default=0)
 
 
-@claim(
-    SURVEY, {"kappa": Real(1.5, 1e3, log=True), "angle": Real(0.1, 1.4)}, kind="equality", tolerance=1e-10,
-    portable=False,
-)  # fmt: skip
+@claim(SURVEY, {"kappa": Real(1.5, 1e3, log=True), "angle": Real(0.1, 1.4)}, kind="equality", tolerance=1e-10)
 def parallel(kappa: float, angle: float) -> float:
     """In the plane every other step has the same direction."""
     x = np.asarray([kappa * math.cos(angle), math.sin(angle)])

@@ -3,13 +3,16 @@
 import math
 
 import numpy as np
+from array_api_compat import device
 
-from arrayopt.backend import Array
-from arrayopt.claims.claim import Outside, agreement, claim, slack
+from arrayopt.backend import Array, namespace
+from arrayopt.claims.claim import Outside, agreement, claim, host, slack
 from arrayopt.claims.designs import every, normal_rule
 from arrayopt.claims.domain import Element, Integer, Numbers, Probability, Real
+from arrayopt.claims.walks import norm
 from arrayopt.core.logsumexp import softmax
 from arrayopt.core.random import generator
+from arrayopt.problems.problem import like
 from arrayopt.sampling import (
     Guided,
     gaussian_step,
@@ -19,6 +22,7 @@ from arrayopt.sampling import (
     tempered_weights,
     weighted_mean,
 )
+from arrayopt.sampling.policy import scores
 
 SOURCE = "archive 7521 (section 3)"
 NOTES = "sampling.md section 1"
@@ -34,34 +38,34 @@ COUNTS: dict[str, Element] = {
 """Three outcomes, and a sample in which their frequencies are q."""
 
 
-@claim(NOTES, WORLD, kind="equality", tolerance=1e-12, portable=False)
+@claim(NOTES, WORLD, kind="equality", tolerance=1e-12)
 def unbiased(n: int, f: Array, p: Array, q: Array) -> float:
     r"""$\frac1n \sum \frac{p(x_i)}{q(x_i)} f(x_i)$ has the expectation $E_p f$, by enumeration.
 
     And the mean weight has the expectation 1.
     """
-    p, q = kept(p), kept(q)
+    xp, p, q = namespace(p, q), kept(p), kept(q)
     at, chance = chances(n, q)
-    found = importance_mean(f[at], np.log(p)[at], np.log(q)[at])
-    size = float(np.max(p / q)) * 2
+    found = importance_mean(f[at], xp.log(p)[at], xp.log(q)[at])
+    size = float(xp.max(p / q)) * 2
     return min(agreement(chance @ found.mean, p @ f, size), agreement(chance @ found.mean_weight, 1.0, size))
 
 
-@claim(NOTES, {**WORLD, "n": Integer(2, 3)}, kind="equality", tolerance=1e-12, portable=False)
+@claim(NOTES, {**WORLD, "n": Integer(2, 3)}, kind="equality", tolerance=1e-12)
 def variance(n: int, f: Array, p: Array, q: Array) -> float:
     r"""Its variance is $\frac1n (E_q (p f / q)^2 - (E_p f)^2)$, by enumeration.
 
     So is the expectation of the estimate of it from the same samples.
     """
-    p, q = kept(p), kept(q)
+    xp, p, q = namespace(p, q), kept(p), kept(q)
     at, chance = chances(n, q)
-    found = importance_mean(f[at], np.log(p)[at], np.log(q)[at])
+    found = importance_mean(f[at], xp.log(p)[at], xp.log(q)[at])
     size = q @ (p * f / q) ** 2 + 1e-3
     law = (q @ (p * f / q) ** 2 - (p @ f) ** 2) / n
     return min(agreement(chance @ (found.mean - p @ f) ** 2, law, size), agreement(chance @ found.variance, law, size))
 
 
-@claim(NOTES, WORLD, tolerance=1e-13, infimum=0.0, portable=False)
+@claim(NOTES, WORLD, tolerance=1e-13, infimum=0.0)
 def least_variance(f: Array, p: Array, q: Array) -> float:
     r"""$E_q (p f / q)^2 \ge (E_p |f|)^2$: no q has less variance than $q \propto p |f|$.
 
@@ -69,31 +73,32 @@ def least_variance(f: Array, p: Array, q: Array) -> float:
     """
     p, q = kept(p), kept(q)
     second = float(q @ (p * f / q) ** 2)
-    return slack(float(p @ np.abs(f)) ** 2, second, second + 1e-6)
+    return slack(float(p @ abs(f)) ** 2, second, second + 1e-6)
 
 
-@claim(NOTES, {**WORLD, "n": Integer(1, 2), "b": Real(-5.0, 5.0)}, kind="equality", tolerance=1e-12, portable=False)
+@claim(NOTES, {**WORLD, "n": Integer(1, 2), "b": Real(-5.0, 5.0)}, kind="equality", tolerance=1e-12)
 def gradient(n: int, f: Array, p: Array, q: Array, b: float) -> float:
     r"""$\nabla_\theta E_{p_\theta} f = E_q \frac{p}{q} (f - b) \nabla_\theta \log p$ for every constant b.
 
     By enumeration.
     """
-    q, z = kept(q), np.log(kept(p))
+    xp = namespace(p, q)
+    q, z = kept(q), xp.log(kept(p))
     at, chance = chances(n, q)
     p = softmax(z)
-    found = importance_gradient(f[at], (np.eye(3) - p)[at], np.log(p)[at], np.log(q)[at], b)
-    return agreement(np.einsum("i,ij", chance, found), policy_gradient(z, f), 10 * float(np.max(p / q)))
+    found = importance_gradient(f[at], scores(z, at), xp.log(p)[at], xp.log(q)[at], b)
+    return agreement(chance @ found, policy_gradient(z, f), 10 * float(xp.max(p / q)))
 
 
-@claim(SOURCE, COUNTS, kind="equality", tolerance=1e-12, portable=False)
+@claim(SOURCE, COUNTS, kind="equality", tolerance=1e-12)
 def self_normalised(f: Array, x: Array, counts: Array, alpha: float) -> float:
     r"""With weights $e^{-l / \alpha} / q$ a sample with the frequencies q has the mean of $p \propto e^{-l/\alpha}$."""
     at, q = _frequent(counts)
-    w = tempered_weights(f[at], alpha, np.log(q)[at]).weights
+    w = tempered_weights(f[at], alpha, namespace(q).log(q)[at]).weights
     return agreement(w @ x[at], softmax(-f / alpha) @ x, 1.0)
 
 
-@claim(SOURCE, COUNTS, kind="equality", tolerance=1e-12, portable=False)
+@claim(SOURCE, COUNTS, kind="equality", tolerance=1e-12)
 def tilted(f: Array, x: Array, counts: Array, alpha: float) -> float:
     r"""Without the division by q it has the mean of $q e^{-l / \alpha}$: that of MPPI and of consensus."""
     at, q = _frequent(counts)
@@ -102,7 +107,7 @@ def tilted(f: Array, x: Array, counts: Array, alpha: float) -> float:
 
 
 @claim(
-    SOURCE, COUNTS, kind="equality", tolerance=1e-3, portable=False, expect="refuted",
+    SOURCE, COUNTS, kind="equality", tolerance=1e-3, expect="refuted",
     witness={"f": np.array([0.3, -1.2, 2.0]), "x": np.array([1.0, -1.0, 0.5]), "counts": np.array([4.0, 2.0, 3.0]),
              "alpha": 0.8}, instead="importance.self_normalised",
 )  # fmt: skip
@@ -115,18 +120,17 @@ def without_q(f: Array, x: Array, counts: Array, alpha: float) -> float:
 
 @claim(
     NOTES, {"g": Numbers((2,), low=-1.0, high=1.0), "s": Real(0.05, 1.5)}, kind="equality", tolerance=1e-11,
-    portable=False,
 )  # fmt: skip
 def linear_objective(g: Array, s: float) -> float:
     r"""For linear l under $N(0, \sigma^2 I)$ the share of effective samples is $e^{-\sigma^2 \|g\|^2 / \alpha^2}$.
 
     And the mean step $-(\sigma^2 / \alpha) g$.
     """
-    size = math.hypot(*g)
+    size = norm(g)
     if size < 1e-3:
         raise Outside
     sigma, alpha = 0.7, 0.7 * size / s
-    u, w = normal_rule(24, 2)
+    u, w = (like(g, x) for x in normal_rule(24, 2))
     d = sigma * u
     found = tempered_weights(d @ g, alpha).weights  # of samples as frequent as w says
     ess = (w @ found) ** 2 / (w @ found**2)
@@ -169,18 +173,20 @@ def _within(found: np.ndarray, exact: np.ndarray, w: np.ndarray, x: np.ndarray) 
     return float(np.min(4.5 - np.abs(found - exact) / error))
 
 
-def chances(n: int, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def chances(n: int, q: Array) -> tuple[Array, Array]:
     """Return every sample of n, and their chances under q."""
-    at = every(len(q), n)
-    return at, q[at].prod(axis=1)
+    xp = namespace(q)
+    at = xp.asarray(every(q.shape[0], n), device=device(q))
+    return at, xp.prod(q[at], axis=1)
 
 
-def kept(p: np.ndarray) -> np.ndarray:
+def kept(p: Array) -> Array:
     """Return a distribution that leaves no outcome out."""
-    return (p + 0.02) / np.sum(p + 0.02)
+    return (p + 0.02) / namespace(p).sum(p + 0.02)
 
 
-def _frequent(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _frequent(counts: Array) -> tuple[Array, Array]:
     """Return a sample and its frequencies."""
-    count = np.round(counts).astype(int) + 1
-    return np.repeat(np.arange(count.size), count), count / count.sum()
+    count = np.round(host(counts)).astype(int) + 1
+    at = np.repeat(np.arange(count.size), count)
+    return namespace(counts).asarray(at, device=device(counts)), like(counts, count / count.sum())

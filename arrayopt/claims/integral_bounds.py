@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from arrayopt.backend import Array, namespace
+from arrayopt.backend import Array, Namespace, namespace
 from arrayopt.claims.claim import agreement, claim, slack, ulps
 from arrayopt.claims.domain import Choice, Element, Integer, Numbers, Probability, Real, Symmetric
 from arrayopt.claims.known import Known
@@ -146,20 +146,21 @@ def principle(S: Array, q: Array) -> float:
     return slack(float(xp.sum(q * (-log_q - S))), float(logsumexp(-S, axis=None)))
 
 
-CONVEX: dict[str, Callable[[Array], Array]] = {
-    "exp": np.exp, "square": np.square, "modulus": np.abs, "softplus": lambda x: np.logaddexp(0.0, x),
-    "ramp": lambda x: np.maximum(x, 0.0),
+CONVEX: dict[str, Callable[[Namespace, Array], Array]] = {
+    "exp": lambda xp, x: xp.exp(x), "square": lambda xp, x: x * x, "modulus": lambda xp, x: abs(x),
+    "softplus": lambda xp, x: xp.logaddexp(0 * x, x), "ramp": lambda xp, x: xp.maximum(x, 0 * x),
 }  # fmt: skip
 
 
 @claim(
     SOURCE, {"f": Choice(tuple(CONVEX)), "n": Integer(1, 6), "x": Numbers(("n",)), "q": Probability("n")},
-    tolerance=ROUNDING, infimum=0.0, portable=False,
+    tolerance=ROUNDING, infimum=0.0,
 )  # fmt: skip
 def any_convex_function(f: str, x: Array, q: Array) -> float:
     """Any convex function may take the place of exp: the mean of its values is at least its value at the mean."""
-    values = CONVEX[f](x)
-    return slack(float(CONVEX[f](np.sum(q * x))), float(np.sum(q * values)), max(1.0, float(np.max(np.abs(values)))))
+    xp = namespace(x)
+    values = CONVEX[f](xp, x)
+    return slack(CONVEX[f](xp, xp.sum(q * x)), xp.sum(q * values), max(1.0, float(xp.max(abs(values)))))
 
 
 NORMAL: dict[str, Element] = {
@@ -168,11 +169,12 @@ NORMAL: dict[str, Element] = {
 }  # fmt: skip
 
 
-@claim(SOURCE, NORMAL, tolerance=ulps(1024), infimum=0.0, portable=False)
+@claim(SOURCE, NORMAL, tolerance=ulps(1024), infimum=0.0)
 def several_variables(n: int, A: Array, B: Array, m: Array) -> float:
     r"""So it is in n variables: under $N(m, B^{-1})$ for $\int e^{-x'Ax/2} dx$, with equality for $B = A$, $m = 0$."""
-    log_a, log_b = (float(np.linalg.slogdet(M)[1]) for M in (A, B))
-    quadratic = float(np.trace(np.linalg.solve(B, A)) + m @ A @ m)
+    xp = namespace(A)
+    log_a, log_b = (float(xp.linalg.slogdet(M)[1]) for M in (A, B))
+    quadratic = float(xp.linalg.trace(xp.linalg.solve(B, A)) + m @ A @ m)
     return slack((n - quadratic - log_b) / 2, -log_a / 2, max(1.0, quadratic))
 
 

@@ -211,7 +211,7 @@ def newton(A: Array, Q: Array, b: Array, c: Array, s: float, z: Array) -> float:
 @claim(
     SOURCE, {"order": Choice(("simultaneous", "extragradient")), "slope": Real(-2.0, 2.0), "x": Real(-2.0, 2.0),
              "rate": Real(0.05, 0.5)},
-    kind="equality", tolerance=ulps(64), portable=False,
+    kind="equality", tolerance=ulps(64),
 )  # fmt: skip
 def factors(order: str, slope: float, x: float, rate: float) -> float:
     r"""For a linear f a simultaneous step multiplies the distance from the saddle by $\sqrt{1 + \eta^2}$.
@@ -235,14 +235,14 @@ def _bilinear(order: str, slope: float, x: float, rate: float) -> float:
     return 1 - _followed(method, p, np.asarray([x]), 5)
 
 
-@claim(SOURCE, LINEAR, tolerance=1e-9, portable=False, infimum=1 - 0.9901**2.5)  # of the least rate
+@claim(SOURCE, LINEAR, tolerance=1e-9, infimum=1 - 0.9901**2.5)  # of the least rate
 def extragradient(slope: float, x: float, rate: float) -> float:
     """With gradients half a step ahead descent and ascent converge for a linear f too."""
     return _bilinear("extragradient", slope, x, rate)
 
 
 @claim(
-    SOURCE, LINEAR, tolerance=1e-9, portable=False, expect="refuted", instead="lagrange.extragradient",
+    SOURCE, LINEAR, tolerance=1e-9, expect="refuted", instead="lagrange.extragradient",
     witness={"slope": 1.0, "x": 1.0, "rate": 0.5},
 )  # fmt: skip
 def simultaneous(slope: float, x: float, rate: float) -> float:

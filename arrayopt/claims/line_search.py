@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from arrayopt.backend import Array
-from arrayopt.claims.claim import Outside, claim
+from arrayopt.backend import Array, namespace
+from arrayopt.claims.claim import Outside, claim, host
 from arrayopt.claims.domain import Choice, Element, Integer, Numbers, Real
 from arrayopt.claims.runs import iterates, norm, smooth, softplus
 from arrayopt.core.objective import Objective
@@ -71,7 +71,7 @@ def _phi(which: int, size: Array, rate: Array, phase: Array) -> Phi:
     """Return one of the six functions of More and Thuente, or a parabola with waves; both fall at 0."""
     if which < 6:
         return MORE_THUENTE[which]
-    waves = [tuple(map(float, w)) for w in zip(np.asarray(size), np.asarray(rate), np.asarray(phase), strict=True)]
+    waves = [tuple(map(float, w)) for w in zip(host(size), host(rate), host(phase), strict=True)]
 
     def phi(a: float) -> tuple[float, float]:
         f = 0.1 * a * a + sum(s * math.sin(r * a + p) for s, r, p in waves)
@@ -82,13 +82,14 @@ def _phi(which: int, size: Array, rate: Array, phase: Array) -> Phi:
     return lambda a: (phi(-a)[0], -phi(-a)[1])
 
 
-def _accepted(rule: LineSearch, phi: Phi, first: float) -> tuple[float, float, float, float, float]:
-    """Return the accepted step, and phi and its slope at 0 and there, evaluated again."""
-    objective = Objective(lambda x: phi(float(x[0]))[0], np.zeros(1), jac=lambda x: np.asarray([phi(float(x[0]))[1]]))
-    start = objective.at(objective.x0, np.ones(1))
+def _accepted(rule: LineSearch, phi: Phi, first: float, like: Array) -> tuple[float, ...]:
+    """Return the accepted step, and phi and its slope at 0 and there, evaluated again; on arrays like `like`."""
+    xp, one = namespace(like), 0 * like[:1] + 1
+    objective = Objective(lambda x: phi(float(x[0]))[0], 0 * one, jac=lambda x: xp.asarray([phi(float(x[0]))[1]]))
+    start = objective.at(objective.x0, one)
     if not start.slope < -max(1e-7, 1e-5 * math.sqrt(abs(start.f))):
         raise Outside("it does not fall, as far as its values tell")
-    a = float(search_by(rule, objective)(start, np.ones(1), start.slope, first).x[0])
+    a = float(search_by(rule, objective)(start, one, start.slope, first).x[0])
     return (a, *phi(0.0), *phi(a))
 
 
@@ -106,30 +107,30 @@ def _strong(at: tuple[float, ...], c2: float) -> float:
     return (c2 * abs(at[2]) - abs(at[4])) / abs(at[2])
 
 
-FIELDS: dict[str, Any] = {"tolerance": 0.0, "smooth": False, "portable": False, "infimum": 0.0}
+FIELDS: dict[str, Any] = {"tolerance": 0.0, "smooth": False, "infimum": 0.0}
 
 
 @claim(SOURCE.format(18), {**LINE, "c1": Real(1e-4, 0.9)}, **FIELDS)
 def armijo(which: int, size: Array, rate: Array, phase: Array, first: float, c1: float) -> float:
     r"""Backtracking ends at $\phi(a) \le \phi(0) + c_1 a \phi'(0)$."""
-    return _armijo(_accepted(Armijo(c1=c1), _phi(which, size, rate, phase), first), c1)
+    return _armijo(_accepted(Armijo(c1=c1), _phi(which, size, rate, phase), first, size), c1)
 
 
 @claim(
-    SOURCE.format(18), LINE, tolerance=0.0, smooth=False, portable=False, expect="refuted",
+    SOURCE.format(18), LINE, tolerance=0.0, smooth=False, expect="refuted",
     instead="line_search.weak_wolfe",
     witness={"which": 1, "size": np.zeros(3), "rate": np.ones(3), "phase": np.zeros(3), "first": 1e-3},
 )  # fmt: skip
 def armijo_and_the_slope(which: int, size: Array, rate: Array, phase: Array, first: float) -> float:
     r"""Backtracking leaves $s'y > 0$ too, so that an update of a quasi-Newton model stays positive definite."""
-    at = _accepted(Armijo(), _phi(which, size, rate, phase), first)
+    at = _accepted(Armijo(), _phi(which, size, rate, phase), first, size)
     return (at[4] - at[2]) / -at[2]
 
 
 @claim(SOURCE.format(18), WOLFE, **FIELDS)
 def weak_wolfe(which: int, size: Array, rate: Array, phase: Array, first: float, c1: float, gap: float) -> float:
     r"""Weak Wolfe conditions hold where their search ends: Armijo's, and $\phi'(a) \ge c_2 \phi'(0)$."""
-    at = _accepted(WeakWolfe(c1=c1, c2=c1 + gap), _phi(which, size, rate, phase), first)
+    at = _accepted(WeakWolfe(c1=c1, c2=c1 + gap), _phi(which, size, rate, phase), first, size)
     return min(_armijo(at, c1), _weak(at, c1 + gap))
 
 
@@ -137,7 +138,7 @@ def weak_wolfe(which: int, size: Array, rate: Array, phase: Array, first: float,
 def more_thuente(which: int, size: Array, rate: Array, phase: Array, first: float, c1: float, gap: float) -> float:
     r"""More and Thuente's search ends at the strong Wolfe conditions: Armijo's, and $|\phi'(a)| \le c_2 |\phi'(0)|$."""
     rule = MoreThuente(c1=c1, c2=c1 + gap, rounding=0.0, most=100)
-    at = _accepted(rule, _phi(which, size, rate, phase), first)
+    at = _accepted(rule, _phi(which, size, rate, phase), first, size)
     return min(_armijo(at, c1), _strong(at, c1 + gap))
 
 
@@ -147,18 +148,18 @@ def hager_zhang(which: int, size: Array, rate: Array, phase: Array, first: float
 
     Those are $(2 \delta - 1) \phi'(0) \ge \phi'(a) \ge \sigma \phi'(0)$ and $\phi(a) \le \phi(0) + 10^{-6} |\phi(0)|$.
     """
-    at = _accepted(HagerZhang(delta=delta, sigma=sigma), _phi(which, size, rate, phase), first)
+    at = _accepted(HagerZhang(delta=delta, sigma=sigma), _phi(which, size, rate, phase), first, size)
     a, f0, slope0, f, slope = at
     rise = f0 + 1e-6 * abs(f0) - f
     near = min(((2 * delta - 1) * slope0 - slope) / -slope0, rise / (-a * slope0))
     return min(_weak(at, sigma), max(_armijo(at, delta), near))
 
 
-@claim(SOURCE.format(18), LINE, tolerance=0.0, smooth=False, portable=False, kind="limit")
+@claim(SOURCE.format(18), LINE, tolerance=0.0, smooth=False, kind="limit")
 def bisection(which: int, size: Array, rate: Array, phase: Array, first: float) -> float:
     """Bisection ends next to where the slope changes its sign, from negative to positive."""
     phi = _phi(which, size, rate, phase)
-    a = _accepted(Bisection(), phi, first)[0]
+    a = _accepted(Bisection(), phi, first, size)[0]
     below, at, above = (phi(x)[1] for x in (math.nextafter(a, 0.0), a, math.nextafter(a, math.inf)))
     return 0.0 if at == 0 or below < 0 < at or at < 0 <= above else -1.0
 
@@ -166,23 +167,27 @@ def bisection(which: int, size: Array, rate: Array, phase: Array, first: float) 
 @claim(
     SOURCE.format(18),
     {"curvature": Real(1e-3, 1e3, log=True), "slope": Real(1e-3, 1e3, log=True), "first": Real(1e-3, 1e3, log=True)},
-    kind="equality", tolerance=4 * 2.0**-52, portable=False,
+    kind="equality", tolerance=4 * 2.0**-52,
 )  # fmt: skip
 def exact(curvature: float, slope: float, first: float) -> float:
     r"""Exact steps of parabolas are $-\phi'(0) / \phi''$, up to rounding of the difference of two slopes."""
-    step = _accepted(Exact(), lambda a: (a * a * curvature / 2 - a * slope, a * curvature - slope), first)[0]
+
+    def phi(a: float) -> tuple[float, float]:
+        return a * a * curvature / 2 - a * slope, a * curvature - slope
+
+    step = _accepted(Exact(), phi, first, np.zeros(1))[0]
     return -abs(step * curvature / slope - 1) / (1 + slope / (first * curvature))
 
 
 def _lipschitz(W: Array) -> float:
     """Return a Lipschitz constant of the gradient of `softplus`."""
-    return float(np.linalg.norm(np.asarray(W), 2)) ** 2 / 4 + 1
+    return float(namespace(W).linalg.matrix_norm(W, ord=2)) ** 2 / 4 + 1
 
 
 @claim(
     SOURCE.format(29),
     {"beta": Choice(("none", *SHARES)), "k": Integer(1, 6), **smooth(), "c1": Real(1e-3, 0.4), "gap": Real(1e-2, 0.55)},
-    tolerance=1e-10, portable=False, infimum=0.0,
+    tolerance=1e-10, infimum=0.0,
 )  # fmt: skip
 def zoutendijk(beta: str, k: int, W: Array, b: Array, x: Array, c1: float, gap: float) -> float:
     r"""Zoutendijk: $\sum_k \cos^2 \theta_k \|g_k\|^2 \le (f_0 - \inf f) L / m$ for Wolfe steps.

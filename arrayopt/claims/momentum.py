@@ -158,7 +158,7 @@ def undamped_start(g: Array, steps: int, mu: float, tau: float) -> float:
     return agreement(a - b, mu ** (steps - 1) * tau * g[0, ...], scale=steps * largest(g))
 
 
-@claim(SURVEY, {"q": Integer(1, 30), "mu": Real(0.0, 0.95)}, kind="equality", tolerance=1e-13, portable=False)
+@claim(SURVEY, {"q": Integer(1, 30), "mu": Real(0.0, 0.95)}, kind="equality", tolerance=1e-13)
 def coasting(q: int, mu: float) -> float:
     r"""After one gradient the ball rolls on by $\eta g \frac{1 - \mu^t}{1 - \mu}$, at last $\eta g / (1-\mu)$."""
     g = [np.ones(1)] + [np.zeros(1)] * (q - 1)

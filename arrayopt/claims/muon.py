@@ -1,14 +1,14 @@
-"""Muon and the matrix sign: identities, extremal properties, and what five steps of Newton and Schulz leave."""
+"""Muon and the matrix sign: identities and extremal properties, exact signs throughout."""
 
 import numpy as np
 
 from arrayopt.backend import Array, namespace
-from arrayopt.claims.claim import agreement, claim, slack, ulps
+from arrayopt.claims.claim import Outside, agreement, claim, slack, ulps
 from arrayopt.claims.domain import Choice, Element, Integer, Numbers, Orthogonal, Real
 from arrayopt.claims.walks import away, follow, largest, norm, same, whole
-from arrayopt.core.orthogonal import KELLER, composite, inverse_root, msign, newton_schulz, take
+from arrayopt.core.orthogonal import inverse_root, msign
 from arrayopt.firstorder import Muon, Shampoo, Signum, Tiger
-from arrayopt.theory import steepest_step
+from arrayopt.theory import dual_norm, steepest_step
 
 MUON = "archive 10592 (section 7)"
 LINKS = "archives 9512 and 10592 (links between articles)"
@@ -23,18 +23,21 @@ SVD: dict[str, Element] = {**SIZES, "u": Orthogonal("n"), "v": Orthogonal("m"), 
 FREE: dict[str, Element] = {**SIZES, "x": Numbers(("n", "m"), low=-1.0, high=1.0)}
 
 
-def _spectrum(s: Array, k: int) -> Array:
+def spectrum(s: Array, k: int) -> Array:
+    """Return the first k singular values, those under 0.5 as 0."""
     xp = namespace(s)
     return xp.where(s < 0.5, 0 * s, s)[:k]
 
 
-def _from(u: Array, s: Array, v: Array) -> Array:
+def product(u: Array, s: Array, v: Array) -> Array:
+    """Return the matrix of these singular vectors and values."""
     k = min(u.shape[0], v.shape[0])
     return (u[:, :k] * s[None, :k]) @ namespace(u).matrix_transpose(v[:, :k])
 
 
-def _matrix(u: Array, s: Array, v: Array) -> Array:
-    return _from(u, _spectrum(s, 3), v)
+def matrix(u: Array, s: Array, v: Array) -> Array:
+    """Return the matrix of an instance of `SVD`."""
+    return product(u, spectrum(s, 3), v)
 
 
 def _msign(x: Array) -> Array:
@@ -61,13 +64,13 @@ def _step(rule: Muon | Shampoo, g: Array) -> Array:
 def definition(u: Array, s: Array, v: Array) -> float:
     r"""$\mathrm{msign}(M) = U_r V_r^T$ of the singular vectors with $\sigma > 0$, at any rank; of 0 it is 0."""
     xp = namespace(u)
-    return agreement(_msign(_matrix(u, s, v)), _from(u, xp.sign(_spectrum(s, 3)), v), scale=1.0)
+    return agreement(_msign(matrix(u, s, v)), product(u, xp.sign(spectrum(s, 3)), v), scale=1.0)
 
 
 @claim(MUON, SVD, kind="equality", tolerance=SQUARED)
 def roots(u: Array, s: Array, v: Array) -> float:
     r"""$\mathrm{msign}(M) = (M M^T)^{-1/2} M = M (M^T M)^{-1/2}$, with powers on the non-zero spectrum."""
-    x, xp = _matrix(u, s, v), namespace(u)
+    x, xp = matrix(u, s, v), namespace(u)
     t = xp.matrix_transpose(x)
     left, right = inverse_root(xp, x @ t, order=2) @ x, x @ inverse_root(xp, t @ x, order=2)
     return same([left, right], [_msign(x)] * 2, 1.0)
@@ -76,36 +79,36 @@ def roots(u: Array, s: Array, v: Array) -> float:
 @claim(MUON, SVD, kind="equivalence", tolerance=SQUARED)
 def shampoo(u: Array, s: Array, v: Array) -> float:
     r"""Shampoo without memory, $(G G^T)^{-1/4} G (G^T G)^{-1/4}$, steps by $\mathrm{msign}(G)$, as Muon does."""
-    g = _matrix(u, s, v)
+    g = matrix(u, s, v)
     return same([_step(Shampoo(lr=1.0, beta=0.0, eps=0.0), g), _step(_exact(), g)], [_msign(g)] * 2, 1.0)
 
 
 @claim(MUON, {**SVD, "c": Real(1e-3, 1e3, log=True)}, kind="equality", tolerance=ROUNDING)
 def scale_free(u: Array, s: Array, v: Array, c: float) -> float:
     r"""$\mathrm{msign}(c M) = \mathrm{msign}(M)$ for $c > 0$, and $-\mathrm{msign}(M)$ for $-c$."""
-    x = _matrix(u, s, v)
+    x = matrix(u, s, v)
     return same([_msign(c * x), _msign(-c * x)], [_msign(x), -_msign(x)], 1.0)
 
 
 @claim(MUON, {**SVD, "q": Orthogonal("n"), "p": Orthogonal("m")}, kind="equality", tolerance=ROUNDING)
 def turns(u: Array, s: Array, v: Array, q: Array, p: Array) -> float:
     r"""$\mathrm{msign}(Q M P) = Q \, \mathrm{msign}(M) P$ for orthogonal Q and P."""
-    x = _matrix(u, s, v)
+    x = matrix(u, s, v)
     return agreement(_msign(q @ x @ p), q @ _msign(x) @ p, scale=1.0)
 
 
 @claim(MUON, SVD, kind="equality", tolerance=ROUNDING)
 def transposes(u: Array, s: Array, v: Array) -> float:
     r"""$\mathrm{msign}(M^T) = \mathrm{msign}(M)^T$."""
-    x, transpose = _matrix(u, s, v), namespace(u).matrix_transpose
+    x, transpose = matrix(u, s, v), namespace(u).matrix_transpose
     return agreement(_msign(transpose(x)), transpose(_msign(x)), scale=1.0)
 
 
 @claim(MUON, SVD, kind="equality", tolerance=ROUNDING)
 def partial_isometry(u: Array, s: Array, v: Array) -> float:
     r"""$O O^T O = O$ for $O = \mathrm{msign}(M)$, and $\|O\|_F^2$ is the rank of M."""
-    o = _msign(_matrix(u, s, v))
-    rank = float(namespace(s).sum(namespace(s).sign(_spectrum(s, min(o.shape)))))
+    o = _msign(matrix(u, s, v))
+    rank = float(namespace(s).sum(namespace(s).sign(spectrum(s, min(o.shape)))))
     return min(
         agreement(o @ namespace(o).matrix_transpose(o) @ o, o, scale=1.0), agreement(_dot(o, o), rank, scale=1.0)
     )
@@ -117,7 +120,7 @@ def partial_isometry(u: Array, s: Array, v: Array) -> float:
 )  # fmt: skip
 def orthogonal(u: Array, s: Array, v: Array) -> float:
     r"""$O = \mathrm{msign}(M)$ is orthogonal, $O O^T = I$ for the smaller side; but only at full rank."""
-    o, xp = _msign(_matrix(u, s, v)), namespace(u)
+    o, xp = _msign(matrix(u, s, v)), namespace(u)
     o = xp.matrix_transpose(o) if o.shape[0] > o.shape[1] else o
     return agreement(o @ xp.matrix_transpose(o), xp.eye(o.shape[0], dtype=o.dtype), scale=1.0)
 
@@ -168,23 +171,39 @@ def column(g: Array, mu: float) -> float:
 @claim(MUON, {"steps": Integer(1, 3), **SVD, "mu": Real(0.0, 0.9)}, kind="equivalence", tolerance=ROUNDING)
 def ball_is_mean(u: Array, s: Array, v: Array, steps: int, mu: float) -> float:
     r"""With an exact sign the momentum needs no factor $1 - \beta$: heavy ball and running mean step alike."""
-    x = _matrix(u, s, v)
+    x = matrix(u, s, v)
     ball = _exact(momentum=mu)
     return same(follow(ball, 0 * x, [x] * steps), follow(ball.replace(form="ema"), 0 * x, [x] * steps), float(steps))
 
 
+@claim(MUON, {"steps": Integer(1, 3), **FREE, "g": Numbers(("steps", "n", "m")), "mu": Real(0.0, 0.9)},
+       kind="equivalence", tolerance=1e-9)  # fmt: skip
+def nesterov(x: Array, g: Array, mu: float) -> float:
+    r"""Nesterov's form steps by $\mathrm{msign}(\beta M_t + G_t)$ with $M_t = \beta M_{t-1} + G_t$."""
+    m, p, path = 0 * x, x, []
+    for t in range(g.shape[0]):
+        m = mu * m + g[t, :, :]
+        ahead = mu * m + g[t, :, :]
+        if float(namespace(x).min(namespace(x).linalg.svdvals(ahead))) < 1e-3:
+            raise Outside  # a sign of what rounding leaves
+        p = p - _msign(ahead)
+        path.append(p)
+    rule = _exact(momentum=mu).replace(nesterov="heavy")
+    return same(follow(rule, x, [g[t, :, :] for t in range(g.shape[0])]), path, largest(x, p))
+
+
 @claim(MUON, SVD, kind="equality", tolerance=ROUNDING)
 def nuclear(u: Array, s: Array, v: Array) -> float:
-    r"""$\langle M, \mathrm{msign}(M) \rangle = \|M\|_*$."""
-    x = _matrix(u, s, v)
-    total = float(namespace(s).sum(_spectrum(s, min(x.shape))))
-    return agreement(_dot(x, _msign(x)), total, scale=1 + total)
+    r"""$\langle M, \mathrm{msign}(M) \rangle = \|M\|_*$, the dual of the spectral norm."""
+    x = matrix(u, s, v)
+    total = float(namespace(s).sum(spectrum(s, min(x.shape))))
+    return agreement([_dot(x, _msign(x)), float(dual_norm(x, "spectral"))], [total] * 2, scale=1 + total)
 
 
 @claim(MUON, {**SVD, "x": Numbers(("n", "m"), low=-1.0, high=1.0)}, tolerance=ROUNDING, infimum=0.0)
 def steepest(u: Array, s: Array, v: Array, x: Array) -> float:
     r"""Of all $\|\Phi\|_2 \le 1$ $\mathrm{msign}(M)$ has the largest $\langle M, \Phi \rangle$: $\|M\|_*$."""
-    m = _matrix(u, s, v)
+    m = matrix(u, s, v)
     best = _dot(m, _msign(m))
     return slack(_dot(m, x / max(1.0, _spectral(x))), best) if best > 0 else 1.0
 
@@ -195,10 +214,10 @@ RANKS: dict[str, Element] = {**SVD, "t": Real(0.1, 1.0)}
 def _with_null(u: Array, s: Array, v: Array, t: float) -> tuple[Array, Array, float]:
     """Return M, a Phi that adds t to the last singular value that is 0 of its sign, and how far it is from that."""
     xp = namespace(u)
-    signs = xp.sign(_spectrum(s, 3))
+    signs = xp.sign(spectrum(s, 3))
     return (
-        _matrix(u, s, v),
-        _from(u, signs + t * (1 - signs), v),
+        matrix(u, s, v),
+        product(u, signs + t * (1 - signs), v),
         float(xp.max((1 - signs)[: min(u.shape[0], v.shape[0])])) * t,
     )
 
@@ -234,8 +253,8 @@ def nearest(x: Array, o: Array) -> float:
 @claim(TRAP, SVD, kind="equality", tolerance=ROUNDING)
 def steepest_descent(u: Array, s: Array, v: Array) -> float:
     r"""Steepest descent under the spectral norm is Muon's step times the scalar $\|G\|_*$."""
-    g = _matrix(u, s, v)
-    total = float(namespace(s).sum(_spectrum(s, min(g.shape))))
+    g = matrix(u, s, v)
+    total = float(namespace(s).sum(spectrum(s, min(g.shape))))
     return agreement(steepest_step(g, 1.0, "spectral"), -total * _step(_exact(), g), scale=1 + total)
 
 
@@ -245,48 +264,8 @@ def steepest_descent(u: Array, s: Array, v: Array) -> float:
 )  # fmt: skip
 def steepest_descent_itself(u: Array, s: Array, v: Array) -> float:
     """Steepest descent under the spectral norm is Muon's step; but that drops the scalar into the rate."""
-    g = _matrix(u, s, v)
+    g = matrix(u, s, v)
     return agreement(steepest_step(g, 1.0, "spectral"), -_step(_exact(), g))
-
-
-# Newton and Schulz ----------------------------------------------------------------------------
-
-FIVE = take(KELLER, 5)
-
-
-@claim(MUON, {"steps": Integer(0, 5), **SVD}, kind="equality", tolerance=ulps(2.0**14))
-def singular_vectors(steps: int, u: Array, s: Array, v: Array) -> float:
-    r"""Newton-Schulz keeps singular vectors: $X_T = U g^T(\Sigma / \|M\|_F) V^T$.
-
-    What rounding puts in the place of a singular value of 0 grows by at most $3.4445^5 < 500$.
-    """
-    x, values = _matrix(u, s, v), _spectrum(s, 3)[: min(u.shape[0], v.shape[0])]
-    length = norm(values)
-    after = newton_schulz(namespace(x), x, 0.0, polynomials=take(KELLER, steps))
-    return agreement(after, _from(u, composite(take(KELLER, steps), values / (length or 1.0)), v), scale=1.0)
-
-
-def _after(sigma: float) -> float:
-    return float(newton_schulz(np, np.full((1, 1), sigma), 0.0, polynomials=FIVE, norm="none")[0, 0])
-
-
-@claim(MUON, {"sigma": Real(0.01, 1.0, log=True)}, infimum=0.0, portable=False)
-def band(sigma: float) -> float:
-    """Five official steps take all singular values of [0.01, 1] to [0.6818, 1.1344]; both ends are met."""
-    return min(_after(sigma) - 0.6818, 1.1344 - _after(sigma))
-
-
-@claim(MUON, {"sigma": Real(0.002, 1.0, log=True)}, infimum=0.0, portable=False)
-def wider_band(sigma: float) -> float:
-    """Five official steps take all singular values of [0.002, 1] to [0.68, 1.203]."""
-    return min(_after(sigma) - 0.68, 1.203 - _after(sigma))
-
-
-@claim(TRAP, {"sigma": Real(0.01, 1.0, log=True)}, kind="equality", tolerance=0.1, expect="refuted",
-       witness={"sigma": 0.5}, instead="muon.band", portable=False)  # fmt: skip
-def orthogonal_after_five(sigma: float) -> float:
-    """Five official steps make a matrix orthogonal, to 0.1 or so."""
-    return agreement(_after(sigma), 1.0)
 
 
 @claim(MUON, {"rule": Choice((Muon(eps=0.0), Muon.preset("paper"), Muon.preset("torch", weight_decay=0.0))), **FREE},

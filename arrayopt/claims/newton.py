@@ -97,26 +97,24 @@ def _complex(re: float, angle: float) -> complex:
     return complex(re * math.cos(angle), re * math.sin(angle))
 
 
-def _roots(power: int, root: complex, start: complex, steps: int) -> complex:
+def _roots(power: int, root: complex, start: Array, steps: int) -> complex:
     f, g = (lambda z: z**power - root**power), (lambda z: power * z ** (power - 1))
-    return complex(find_root(f, np.asarray(start), g, tol=0.0, maxiter=steps).x)
+    return complex(find_root(f, start, g, tol=0.0, maxiter=steps).x)
 
 
-@claim(SURVEY, ROOTS, kind="equality", tolerance=ulps(64), portable=False)
+@claim(SURVEY, ROOTS, kind="equality", tolerance=ulps(64))
 def complex_roots(re: float, angle: float, apart: Array) -> float:
     r"""As a root finder it squares the error of complex roots too: $e_+ = e^2 / 2z$ for those of $z^2 - a$."""
     root = _complex(re, angle)
     z = root + complex(*apart)
     if abs(z) < 1e-3:
         raise Outside("the derivative is zero")
-    after = _roots(2, root, z, 1)
+    after = _roots(2, root, namespace(apart).asarray(z), 1)
     exact = root + (z - root) ** 2 / (2 * z)
     return -abs(after - exact) / (abs(z) + abs(root) ** 2 / abs(z))
 
 
-@claim(
-    SURVEY, {"m": Integer(2, 6), "e": Real(1e-3, 1e3, log=True)}, kind="equality", tolerance=ulps(32), portable=False
-)
+@claim(SURVEY, {"m": Integer(2, 6), "e": Real(1e-3, 1e3, log=True)}, kind="equality", tolerance=ulps(32))
 def multiple_roots(m: int, e: float) -> float:
     r"""Towards a root of multiplicity m it is linear only, with the factor $1 - 1/m$."""
     after = float(find_root(lambda x: x**m, np.asarray(e), lambda x: m * x ** (m - 1), tol=0.0, maxiter=1).x)
@@ -131,17 +129,18 @@ def _nearest(power: int, re: float, angle: float, apart: Array) -> float:
     near, second = sorted(abs(z - r) for r in roots)[:2]
     if second - near < 0.02 * re:
         raise Outside("about as near to both")
-    return 1.0 if abs(_roots(power, root, z, 60) - min(roots, key=lambda r: abs(z - r))) < 1e-6 else -1.0
+    found = _roots(power, root, namespace(apart).asarray(z), 60)
+    return 1.0 if abs(found - min(roots, key=lambda r: abs(z - r))) < 1e-6 else -1.0
 
 
-@claim(SURVEY, ROOTS, tolerance=0.0, portable=False, smooth=False, kind="limit")
+@claim(SURVEY, ROOTS, tolerance=0.0, smooth=False, kind="limit")
 def nearest_of_two(re: float, angle: float, apart: Array) -> float:
     """Of the two roots of a quadratic, Newton's method finds the nearer one."""
     return _nearest(2, re, angle, apart)
 
 
 @claim(
-    SURVEY, ROOTS, tolerance=0.0, portable=False, smooth=False, kind="limit", expect="refuted",
+    SURVEY, ROOTS, tolerance=0.0, smooth=False, kind="limit", expect="refuted",
     instead="newton.nearest_of_two", witness={"re": 1.0, "angle": 0.0, "apart": np.array([-0.9, 0.1])},
 )  # fmt: skip
 def nearest_of_three(re: float, angle: float, apart: Array) -> float:
@@ -150,7 +149,7 @@ def nearest_of_three(re: float, angle: float, apart: Array) -> float:
 
 
 @claim(
-    SURVEY, {"x": Real(-2.0, 2.0)}, tolerance=0.0, portable=False, smooth=False, kind="limit", expect="refuted",
+    SURVEY, {"x": Real(-2.0, 2.0)}, tolerance=0.0, smooth=False, kind="limit", expect="refuted",
     instead="newton.damped_descends", witness={"x": 0.0},
 )  # fmt: skip
 def always_converges(x: float) -> float:
@@ -247,16 +246,17 @@ ROWS: dict[str, Element] = {
 }  # fmt: skip
 
 
-@claim(SOURCE.format(23), ROWS, kind="equivalence", tolerance=1e-11, portable=False)
+@claim(SOURCE.format(23), ROWS, kind="equivalence", tolerance=1e-11)
 def irls(n: int, rows: Array, t: Array, penalty: float, w: Array) -> float:
     """Newton's step on logistic regression is one of iteratively reweighted least squares."""
     loss = LogisticRegression(rows, t, penalty)
     newton = iterates(PURE, Function(loss.value, loss.gradient, loss.hessian), w, 1, hessian=True)[-1]
-    p = 1 / (1 + np.exp(-(rows @ w)))
-    weights = np.sqrt(p * (1 - p) / len(t))
+    xp = namespace(w)
+    p = 1 / (1 + xp.exp(-(rows @ w)))
+    weights = xp.sqrt(p * (1 - p) / t.shape[0])
     working = rows @ w + ((t + 1) / 2 - p) / (p * (1 - p))
-    system = np.vstack([weights[:, None] * rows, math.sqrt(penalty) * np.eye(n)])
-    solved = np.linalg.lstsq(system, np.append(weights * working, np.zeros(n)), rcond=None)[0]
+    q, r = xp.linalg.qr(xp.concat([weights[:, None] * rows, math.sqrt(penalty) * xp.eye(n, dtype=w.dtype)]))
+    solved = xp.linalg.solve(r, q[:-n, :].T @ (weights * working))
     scale = 1 + norm(solved)
     return min(agreement(newton, solved, scale), agreement(loss.irls_step(w), solved, scale))
 

@@ -6,11 +6,13 @@ import numpy as np
 
 from arrayopt.backend import Array, namespace
 from arrayopt.claims.claim import Outside, agreement, claim, host, slack, ulps
-from arrayopt.claims.designs import every, normal_rule
+from arrayopt.claims.designs import normal_rule
 from arrayopt.claims.domain import Element, Exact, Integer, Numbers, Probability, Real
+from arrayopt.claims.importance import chances
 from arrayopt.claims.known import Known
 from arrayopt.claims.walks import away
 from arrayopt.core.logsumexp import softmax
+from arrayopt.problems.problem import like
 from arrayopt.sampling import (
     expected_reward,
     hard_reward_gradient,
@@ -58,12 +60,13 @@ def best_policy(r: Array, p: Array) -> float:
 
 @claim(
     SOURCE, {"n": Integer(2, 6), "r": Numbers(("n",)), "p": Probability("n"), "q": Probability("n")},
-    tolerance=1e-6, expect="refuted", instead="policy_gradient.best_policy", portable=False,
+    tolerance=1e-6, expect="refuted", instead="policy_gradient.best_policy",
     witness={"n": 2, "r": np.array([3.0, 1.0]), "p": np.array([0.6, 0.4]), "q": np.array([1.0, 0.0])},
 )  # fmt: skip
 def similar_order_is_best(r: Array, p: Array, q: Array) -> float:
     r"""J is greatest for a policy ordered as the rewards are: among all policies, not only its permutations."""
-    return slack(np.sum(q * r), np.sum(np.sort(p) * np.sort(r)))
+    xp = namespace(r)
+    return slack(xp.sum(q * r), xp.sum(xp.sort(p) * xp.sort(r)))
 
 
 @claim(SOURCE, {**POLICY, "h": Numbers(("k",), low=-1.0, high=1.0), "tau": TAU}, kind="equality", tolerance=1e-13)
@@ -124,39 +127,39 @@ def mean_reward_is_no_worse(z: Array, r: Array) -> float:
 SEVERAL: dict[str, Element] = {"n": Integer(2, 3), **POLICY, "k": Integer(1, 3)}
 
 
-@claim(NOTES, SEVERAL, kind="equality", tolerance=1e-14, portable=False)
-def leave_one_out(k: int, z: Array, r: Array, n: int) -> float:
+@claim(NOTES, SEVERAL, kind="equality", tolerance=1e-14)
+def leave_one_out(z: Array, r: Array, n: int) -> float:
     r"""With the mean of the others as the baseline of each of n samples there is no bias, by enumeration.
 
     With the mean of all n the expectation is $\frac{n-1}{n} \nabla J$.
     """
     exact = policy_gradient(z, r)
     return min(
-        agreement(_expected(k, z, r, n, "leave_one_out"), exact, 1.0),
-        agreement(_expected(k, z, r, n, "mean"), (n - 1) / n * exact, 1.0),
+        agreement(_expected(z, r, n, "leave_one_out"), exact, 1.0),
+        agreement(_expected(z, r, n, "mean"), (n - 1) / n * exact, 1.0),
     )
 
 
 @claim(
-    NOTES, SEVERAL, kind="equality", tolerance=1e-3, portable=False, expect="refuted",
+    NOTES, SEVERAL, kind="equality", tolerance=1e-3, expect="refuted",
     witness={"k": 2, "z": np.zeros(2), "r": np.array([1.0, 0.0]), "n": 2}, instead="policy_gradient.leave_one_out",
 )  # fmt: skip
-def mean_of_all(k: int, z: Array, r: Array, n: int) -> float:
+def mean_of_all(z: Array, r: Array, n: int) -> float:
     """Nor is there with the mean of all samples: a baseline does not change the expectation."""
-    return agreement(_expected(k, z, r, n, "mean"), policy_gradient(z, r), 1.0)
+    return agreement(_expected(z, r, n, "mean"), policy_gradient(z, r), 1.0)
 
 
-@claim(SOURCE, POLICY, kind="equality", tolerance=1e-13, portable=False)
-def gumbel(k: int, z: Array, r: Array) -> float:
+@claim(SOURCE, POLICY, kind="equality", tolerance=1e-13)
+def gumbel(z: Array, r: Array) -> float:
     r"""$P(\arg\max(z + G) = y) = \operatorname{softmax}(z)_y$, by quadrature: the mean of the hard reward is J.
 
     G are independent with the distribution $e^{-e^{-t}}$. No approximation: of Gumbel noise on outputs J is exactly
     what zeroth order sees.
     """
-    t = np.arange(-9.0, 45.0, 0.2)  # by the trapezoid rule, exact to rounding
-    below = np.exp(-np.exp(-(t - z[:, None])))  # P(z_y + G < t)
-    density = np.exp(-(t - z[:, None])) * below
-    p = np.array([0.2 * np.sum(density[y] * np.prod(np.delete(below, y, axis=0), axis=0)) for y in range(k)])
+    xp, t = namespace(z), like(z, np.arange(-9.0, 45.0, 0.2))  # by the trapezoid rule, exact to rounding
+    rate = xp.exp(-(t - z[:, None]))
+    below = xp.exp(-rate)  # P(z_y + G < t); the density is that times the rate
+    p = 0.2 * xp.sum(rate * xp.prod(below, axis=0), axis=1)
     return min(agreement(p, softmax(z), 1.0), agreement(p @ r, expected_reward(z, r), 1.0))
 
 
@@ -173,20 +176,20 @@ def gumbel_samples() -> float:
 TWO: dict[str, Element] = {"z": Numbers((2,), low=-2.0, high=2.0), "r": Numbers((2,), low=-1.0, high=1.0), "tau": TAU}
 
 
-@claim(SOURCE, {**TWO, "part": Real(1e-2, 0.5, log=True)}, kind="limit", tolerance=1e-9, infimum=0.0, portable=False)
+@claim(SOURCE, {**TWO, "part": Real(1e-2, 0.5, log=True)}, kind="limit", tolerance=1e-9, infimum=0.0)
 def zeroth_order_limit(z: Array, r: Array, tau: float, part: float) -> float:
     r"""The zeroth-order gradient of J at a temperature tends to its policy gradient as $\epsilon \to 0$.
 
     Of two outputs, it is within $|r_1 - r_0| \epsilon^2 / (8 \tau^3)$ of it.
     """
-    z, epsilon = tau * z, part * tau
+    xp, z, epsilon = namespace(z, r), tau * z, part * tau
     if abs(r[1] - r[0]) < 1e-3:
         raise Outside
-    u, w = normal_rule(32, 2)
-    j = expected_reward(z + epsilon * u, np.broadcast_to(r, u.shape), tau) - expected_reward(z, r, tau)
-    found = score_gradient(j * w * w.size, u, epsilon)
+    u, w = (like(z, x) for x in normal_rule(32, 2))
+    j = expected_reward(z + epsilon * u, xp.broadcast_to(r, u.shape), tau) - expected_reward(z, r, tau)
+    found = score_gradient(j * w * w.shape[0], u, epsilon)
     most = abs(r[1] - r[0]) * epsilon**2 / (8 * tau**3)
-    return slack(np.max(np.abs(found - policy_gradient(z, r, tau))), most, most)
+    return slack(xp.max(abs(found - policy_gradient(z, r, tau))), most, most)
 
 
 CLASSES: dict[str, Element] = {
@@ -196,21 +199,21 @@ CLASSES: dict[str, Element] = {
 """Two linear outputs of x; the gap in units of its standard deviation."""
 
 
-@claim(SOURCE, {**CLASSES, "to": Real(-10.0, 10.0)}, kind="equality", tolerance=1e-13, portable=False)
+@claim(SOURCE, {**CLASSES, "to": Real(-10.0, 10.0)}, kind="equality", tolerance=1e-13)
 def hard_reward(x: Array, r: Array, sigma: float, gap: float, to: float) -> float:
     r"""The reward of the greater of two linear outputs has the gradient $\varphi(\Delta/c) (r_1 - r_0) (-x, x) / c$.
 
     With Gaussian noise of the weights and $c = \epsilon \sqrt2 \|x\|$: its integral along x from one gap $\Delta$ to
     another is the change of $r_0 + (r_1 - r_0) \Phi(\Delta / c)$.
     """
-    x = away(x)
+    xp, x = namespace(x), away(x)
     c = sigma * math.sqrt(2) * math.sqrt(float(x @ x))
-    t, w = np.polynomial.legendre.leggauss(64)
+    t, w = (like(x, v) for v in np.polynomial.legendre.leggauss(64))
     gaps = c * (gap + (1 + t) / 2 * (to - gap))
-    g = hard_reward_gradient(gaps, np.broadcast_to(x, (64, 3)), np.broadcast_to(r, (64, 2)), sigma)
+    g = hard_reward_gradient(gaps, xp.broadcast_to(x, (64, 3)), xp.broadcast_to(r, (64, 2)), sigma)
     path = c * (to - gap) / 2 * (w @ (g[:, 1, :] @ x)) / float(x @ x)
     change = (math.erf(to / math.sqrt(2)) - math.erf(gap / math.sqrt(2))) / 2
-    return min(agreement(path, float(r[1] - r[0]) * change, 1.0), agreement(g[:, 0], -g[:, 1]))
+    return min(agreement(path, float(r[1] - r[0]) * change, 1.0), agreement(g[:, 0, :], -g[:, 1, :]))
 
 
 @claim(
@@ -249,12 +252,11 @@ def parallel_of_three(z: Array, r: Array, sigma: float) -> float:
     return float(soft @ hard) / lengths - 1.0
 
 
-def _expected(k: int, z: np.ndarray, r: np.ndarray, n: int, baseline: str) -> np.ndarray:
+def _expected(z: Array, r: Array, n: int, baseline: str) -> Array:
     """Return the expectation of an estimate from n samples, by enumeration."""
-    y = every(k, n)
-    chance = softmax(z)[y].prod(axis=1)
-    each = reinforce(np.broadcast_to(z, (len(y), k)), y, r[y], baseline)  # type: ignore[arg-type]
-    return np.asarray(chance @ each)
+    y, chance = chances(n, softmax(z))
+    each = reinforce(namespace(z).broadcast_to(z, (*chance.shape, *z.shape)), y, r[y], baseline)  # type: ignore[arg-type]
+    return chance @ each
 
 
 def _hard(z: np.ndarray, r: np.ndarray, sigma: float) -> np.ndarray:

@@ -4,9 +4,10 @@ import math
 from typing import Any
 
 import numpy as np
+from scipy.optimize import brentq
 
 from arrayopt.backend import Array, namespace
-from arrayopt.claims.claim import agreement, claim, slack, ulps
+from arrayopt.claims.claim import Outside, agreement, claim, slack, ulps
 from arrayopt.claims.domain import Choice, Count, Element, Integer, Numbers, Real
 from arrayopt.claims.known import Known
 from arrayopt.sketch import gaussian_projection, jl_dimension, norm_log_bound, norm_log_tail
@@ -79,6 +80,69 @@ def polarisation(u: Array, v: Array) -> float:
     return agreement(float(u @ v), (float(s @ s) - float(d @ d)) / 2, size)
 
 
+@claim(SOURCE, {"n": Count(1, 2000, log=True), "eps": Real(1e-3, 0.999)}, tolerance=1e-9)
+def inner_product_tail(n: int, eps: float) -> float:
+    r"""So for two such vectors $P(|\langle u, v \rangle| \ge \epsilon) \le 4 e^{-n \epsilon^2 / 8}$, by the exact law.
+
+    Which is $E \, \mathrm{erfc}(\epsilon \sqrt{n / 2} / r)$ over the length r of one of them, by quadrature.
+    """
+    t, w = np.polynomial.legendre.leggauss(200)
+    low, high = max(0.0, 1 - 9 / math.sqrt(n)), 1 + 9 / math.sqrt(n)
+    r = low + (high - low) * (1 + t) / 2
+    log_density = math.log(2) + n / 2 * math.log(n / 2) - math.lgamma(n / 2) + (n - 1) * np.log(r) - n * r * r / 2
+    tails = np.array([math.erfc(min(eps * math.sqrt(n / 2) / x, 27.0)) for x in r])
+    probability = (high - low) / 2 * float(np.sum(w * np.exp(log_density) * tails))
+    return 4 * math.exp(-n * eps * eps / 8) - probability
+
+
+@claim(SOURCE, PAIR, tolerance=1e-12, infimum=0.0)
+def inner_products_of_any(u: Array, v: Array) -> float:
+    r"""A that keeps $\|u \pm v\|^2$ to $\epsilon$ keeps $\langle u, v \rangle$ to $\frac\epsilon2 (\|u\|^2 + \|v\|^2)$.
+
+    Here A takes the first entry times $\sqrt n$.
+    """
+    off, inner, squares = _one_entry(u, v)
+    return slack(inner, off * sum(squares) / 2, max(1.0, *squares))
+
+
+@claim(
+    f"{SOURCE}, misprint", PAIR, tolerance=1e-9, expect="refuted", instead="random_projection.inner_products_of_any",
+    witness={"n": 2, "u": np.array([3.0, 3.0]), "v": np.array([3.0, -2.0])},
+)  # fmt: skip
+def inner_products_without_squares(u: Array, v: Array) -> float:
+    r"""It keeps $\langle u, v \rangle$ to $\frac\epsilon2 (\|u\| + \|v\|)$, as printed: where these are short."""
+    off, inner, squares = _one_entry(u, v)
+    return slack(inner, off * sum(math.sqrt(square) for square in squares) / 2, max(1.0, *squares))
+
+
+def _one_entry(u: Array, v: Array) -> tuple[float, float, tuple[float, float]]:
+    """Return epsilon of root n times the first entry, how far it is from <u, v>, and the squares of u and v."""
+    xp, n = namespace(u), u.shape[0]
+    apart = [(n * float(x[0]) ** 2, float(xp.sum(x * x))) for x in (u + v, u - v)]
+    if min(whole for _, whole in apart) < 1e-6:
+        raise Outside
+    inner = abs(n * float(u[0]) * float(v[0]) - float(xp.sum(u * v)))
+    return max(abs(one / whole - 1) for one, whole in apart), inner, (float(xp.sum(u * u)), float(xp.sum(v * v)))
+
+
+@claim(SOURCE, {"points": Count(2, 10**6, log=True), "eps": Real(0.05, 0.999)}, infimum=0.0, tolerance=1e-9)
+def existence(points: int, eps: float) -> float:
+    r"""With 16 in place of 24 dimensions per $\log N / \epsilon^2$ the probability of success is at least $1 / N$."""
+    n = math.ceil(16 * math.log(points) / eps**2)
+    pairs = math.log(points) + math.log(points - 1)
+    return slack(pairs - n * eps * eps / 8, math.log1p(-1 / points), 1.0)
+
+
+@claim(SOURCE, {"points": Count(2, 10**5, log=True), "eps": Real(0.05, 0.75)}, infimum=0.0, smooth=False)
+def exact_law_needs_less(points: int, eps: float) -> float:
+    r"""The exact law needs no more dimensions than Dasgupta's and Gupta's bound, and that no more than the article's.
+
+    For $\epsilon \le 3/4$, where these two are one; beyond, the article's is the smaller.
+    """
+    exact, other, article = (jl_dimension(points, eps, bound=b) for b in ("chi2", "dasgupta_gupta", "article"))
+    return min(slack(exact, other), slack(other, article))
+
+
 @claim(SOURCE, DIMENSION, infimum=0.0, smooth=False)
 def monotone(bound: Any, points: int, eps: float, more: float) -> float:
     """More points never need fewer dimensions, and a larger epsilon never more."""
@@ -127,7 +191,7 @@ def angle_spread(n: int) -> float:
     return min(slack(0.0, apart, 1.0), slack(apart, 1 / n**3, 1.0))
 
 
-@claim(SOURCE, {"n": Integer(2, 60)}, kind="equality", tolerance=1e-12, portable=False)
+@claim(SOURCE, {"n": Integer(2, 60)}, kind="equality", tolerance=1e-12)
 def angle_law(n: int) -> float:
     """The density of the angle integrates to 1, and its variance is the one in closed form."""
     nodes, weights = np.polynomial.legendre.leggauss(120)
@@ -135,6 +199,12 @@ def angle_law(n: int) -> float:
     mass = math.pi / 2 * weights * np.asarray(angle_density(theta, n))
     variance = float(np.sum(mass * (theta - math.pi / 2) ** 2))
     return min(agreement(float(mass.sum()), 1.0), agreement(variance, float(angle_variance(n))))
+
+
+@claim("archive 7076", {"theta": Real(0.0, math.pi)}, kind="equality", tolerance=1e-14)
+def uniform_angle(theta: float) -> float:
+    r"""In two dimensions the angle is uniform, $1/\pi$; in three the cosine: the angle has $\frac12 \sin\theta$."""
+    return agreement([float(angle_density(theta, n)) for n in (2, 3)], [1 / math.pi, math.sin(theta) / 2], 1.0)
 
 
 def _squares(x: Array) -> Array:
@@ -153,6 +223,15 @@ KNOWN = (
             ("article", 100, 0.1, "11053"), ("article", 100, 0.3, "1229"), ("article", 100, 0.5, "443"),
             ("article", 1000, 0.1, "16579"), ("article", 1000, 0.3, "1843"), ("article", 1000, 0.5, "664"),
         )
+    ),
+    Known("random_projection.inner_products_50_0.3", "dimensions for the inner products of 50 points, epsilon = 0.3",
+          SOURCE, "1044", lambda: jl_dimension(50, 0.3)),
+    Known("random_projection.end", "The end of $\\log(1 + \\epsilon) - \\epsilon \\le -\\epsilon^2 / 4$", SOURCE,
+          "1.62377", lambda: float(brentq(lambda x: math.log1p(x) - x + x * x / 4, 1.0, 2.0, xtol=1e-12))),
+    *(
+        Known(f"random_projection.upper_tail_{n}_{eps}", f"log of the upper tail for n = {n}, epsilon = {eps}", SOURCE,
+              printed, lambda n=n, eps=eps: float(norm_log_tail(n, eps, "upper")))  # type: ignore[misc]
+        for n, eps, printed in ((100, 2.0, "-48.65"), (1000, 1.7, "-357.93"))
     ),
     *(
         Known(f"random_projection.angle_variance_{n}", f"the variance of the angle in {n} dimensions", "archive 7076",

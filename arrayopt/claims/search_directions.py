@@ -9,8 +9,10 @@ from arrayopt.backend import Array, namespace
 from arrayopt.claims.claim import agreement, claim, ulps
 from arrayopt.claims.designs import DESIGNS, gaussian_design, samples
 from arrayopt.claims.domain import Choice, Count, Element, Integer, Numbers, Orthogonal, Real, Symmetric
+from arrayopt.claims.walks import away
 from arrayopt.claims.zeroth_order import NOTES, QUADRATIC, rounding, value
 from arrayopt.core.random import normal, stream
+from arrayopt.problems.problem import like
 from arrayopt.sampling import MeZO, antithetic_gradient, draw_directions, score_gradient
 from arrayopt.sampling.smoothing import above_baseline
 
@@ -75,7 +77,7 @@ LAWS = Choice((
 ))  # fmt: skip
 
 
-@claim(NOTES, {"law": LAWS, "g": Numbers((5,), low=-2.0, high=2.0)}, kind="equality", tolerance=1e-12, portable=False)
+@claim(NOTES, {"law": LAWS, "g": Numbers((5,), low=-2.0, high=2.0)}, kind="equality", tolerance=1e-12)
 def relative_error(law: tuple[str, int, int], g: Array) -> float:
     r"""On a linear function the mean square error over $\|g\|^2$ is $\frac{d+1}{n}$ for n Gaussian directions.
 
@@ -83,13 +85,13 @@ def relative_error(law: tuple[str, int, int], g: Array) -> float:
     designs with their moments; of frames, by that of the n of d rows of one.
     """
     kind, d, n = law
-    g = g[:d] + 0.1 * np.where(g[:d] < 0, -1, 1)
+    g = away(g[:d])
     if kind == "orthogonal":
         frame = draw_directions(d, d, "orthogonal", rng=2)
         u = np.array([frame[list(rows)] for rows in itertools.combinations(range(d), n)])
     else:
         u = samples(DESIGNS[kind](d), n)
-    return agreement(np.mean(_relative(u, g)), _law(kind, d, n), (d + 1) / n)
+    return agreement(namespace(g).mean(_relative(like(g, u), g)), _law(kind, d, n), (d + 1) / n)
 
 
 @claim(NOTES, kind="probability", tolerance=0.0, portable=False)
@@ -104,18 +106,18 @@ def relative_error_of_drawn_directions() -> float:
 
 @claim(
     NOTES, {"g": Numbers((2,), low=-2.0, high=2.0), "level": Real(-10.0, 10.0), "sigma": Real(0.1, 2.0, log=True)},
-    kind="equality", tolerance=1e-12, portable=False,
+    kind="equality", tolerance=1e-12,
 )  # fmt: skip
 def level(g: Array, level: float, sigma: float) -> float:
     r"""Without a baseline it is $d f(x)^2 / (n \sigma^2 \|g\|^2)$ more than with f(x) as baseline.
 
     The latter are forward differences.
     """
-    g = g + 0.1 * np.where(g < 0, -1, 1)
-    u = gaussian_design(2)[:, None, :]
+    xp, g = namespace(g), away(g)
+    u = like(g, gaussian_design(2))[:, None, :]
     errors = score_gradient(level + sigma * (u @ g), u, sigma) - g
     stated = 3 * (g @ g) + 2 * level**2 / sigma**2
-    return agreement(np.mean(np.sum(errors**2, axis=-1)), stated)
+    return agreement(xp.mean(xp.sum(errors**2, axis=-1)), stated)
 
 
 WALK: dict[str, Element] = {
@@ -124,25 +126,26 @@ WALK: dict[str, Element] = {
 }  # fmt: skip
 
 
-@claim(NOTES, WALK, kind="equivalence", tolerance=ulps(64), portable=False)
+@claim(NOTES, WALK, kind="equivalence", tolerance=ulps(64))
 def mezo(theta: Array, sigma: float, lr: float, seed: int) -> float:
     """A step of MeZO, in place, is that of SPSA with one Gaussian direction, up to roundings over sigma."""
-    after, method, z = theta.copy(), MeZO(sigma=sigma, lr=lr, seed=seed), normal(seed, 0, stream(""), (4,))
+    xp, method = namespace(theta), MeZO(sigma=sigma, lr=lr, seed=seed)
+    after, z = xp.asarray(theta, copy=True), like(theta, normal(seed, 0, stream(""), (4,)))
     method.step(_cubic, after, method.init(after))
-    f = [np.asarray([_cubic(theta + s * z)]) for s in (sigma, -sigma)]
+    f = [like(theta, [_cubic(theta + s * z)]) for s in (sigma, -sigma)]
     stated = theta - lr * antithetic_gradient(f[0], f[1], z[None, :], sigma)
-    terms = float(np.sum((np.abs(theta) + sigma * np.abs(z)) ** 3))
-    return agreement(after, stated, np.max(np.abs(theta)) + sigma + lr * terms / sigma * np.max(np.abs(z)))
+    terms = _cubic(abs(theta) + sigma * abs(z))
+    return agreement(after, stated, xp.max(abs(theta)) + sigma + lr * terms / sigma * xp.max(abs(z)))
 
 
-@claim(NOTES, WALK, kind="equality", tolerance=0.0, portable=False)
+@claim(NOTES, WALK, kind="equality", tolerance=0.0)
 def mezo_restores(theta: Array, sigma: float, seed: int) -> float:
     """With what was rounded off kept, the parameters are back, bit for bit, after a step of no length."""
     return _walked("compensated", theta, sigma, seed)
 
 
 @claim(
-    NOTES, WALK, kind="equality", tolerance=0.0, portable=False, expect="refuted",
+    NOTES, WALK, kind="equality", tolerance=0.0, expect="refuted",
     instead="search_directions.mezo_restores",
     witness={"theta": np.array([0.1, 0.2, 0.3, 0.7]), "sigma": 0.1, "lr": 1.0, "seed": 0},
 )  # fmt: skip
@@ -151,20 +154,21 @@ def mezo_restores_by_walking(theta: Array, sigma: float, seed: int) -> float:
     return _walked("walk", theta, sigma, seed)
 
 
-def _walked(restore: str, theta: np.ndarray, sigma: float, seed: int) -> float:
-    after, method = theta.copy(), MeZO(sigma=sigma, lr=0.0, seed=seed, restore=restore)  # type: ignore[arg-type]
+def _walked(restore: str, theta: Array, sigma: float, seed: int) -> float:
+    method = MeZO(sigma=sigma, lr=0.0, seed=seed, restore=restore)  # type: ignore[arg-type]
+    after = namespace(theta).asarray(theta, copy=True)
     method.step(lambda p: 0.0, after, method.init(after))
     return agreement(after, theta)
 
 
-def _cubic(x: np.ndarray) -> float:
-    return float(np.sum(x**3))
+def _cubic(x: Array) -> float:
+    return float(namespace(x).sum(x**3))
 
 
-def _relative(u: np.ndarray, g: np.ndarray) -> np.ndarray:
+def _relative(u: Array, g: Array) -> Array:
     """Return the square errors of antithetic estimates of g, one for each u of shape (n, d), over that of g."""
     slope = u @ g
-    return np.asarray(np.sum((antithetic_gradient(slope, -slope, u, 1.0) - g) ** 2, axis=-1) / (g @ g))
+    return namespace(u, g).sum((antithetic_gradient(slope, -slope, u, 1.0) - g) ** 2, axis=-1) / (g @ g)
 
 
 def _law(kind: str, d: int, n: int) -> float:

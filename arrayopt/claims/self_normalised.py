@@ -24,7 +24,7 @@ STEPS: dict[str, Element] = {**SAMPLE, "x": Numbers(("n", 2))}
 
 
 @claim(
-    SOURCE, WORLD, kind="equality", tolerance=1e-3, portable=False, expect="refuted",
+    SOURCE, WORLD, kind="equality", tolerance=1e-3, expect="refuted",
     instead="self_normalised.bias_bound",
     witness={"n": 1, "f": np.array([1.0, 0.0, 0.0]), "p": np.array([0.5, 0.3, 0.2]), "q": np.array([0.2, 0.3, 0.5])},
 )  # fmt: skip
@@ -32,14 +32,14 @@ def unbiased(n: int, f: Array, p: Array, q: Array) -> float:
     """The self-normalised estimate is without bias."""
     p, q = kept(p), kept(q)
     at, chance = chances(n, q)
-    found, _ = self_normalised_mean(f[at][..., None], np.log(p / q)[at])
+    found, _ = self_normalised_mean(f[at][..., None], namespace(p, q).log(p / q)[at])
     return agreement(chance @ found[:, 0], p @ f, 1.0)
 
 
 TWO: dict[str, Element] = {"n": Integer(1, 60), "q": Real(0.05, 0.95), "ratio": Real(0.2, 0.99)}
 
 
-@claim(NOTES, TWO, kind="limit", tolerance=1e-9, infimum=0.0, portable=False)
+@claim(NOTES, TWO, kind="limit", tolerance=1e-9, infimum=0.0)
 def bias_bound(n: int, q: float, ratio: float) -> float:
     r"""Its bias is $O(1/n)$: of two outcomes, at most $\frac1n q_1 q_2 r_1 r_2 |r_1 - r_2| / \min(r)^3$, $r = p / q$.
 
@@ -49,19 +49,19 @@ def bias_bound(n: int, q: float, ratio: float) -> float:
     return slack(abs(_bias(n, q, ratio)), most, most)
 
 
-@claim(NOTES, TWO, tolerance=1e-9, infimum=0.0, portable=False, smooth=False)
+@claim(NOTES, TWO, tolerance=1e-9, infimum=0.0, smooth=False)
 def bias_falls(n: int, q: float, ratio: float) -> float:
     """Of two outcomes, its bias keeps its sign, and falls with n."""
     first, now, then = (_bias(m, q, ratio) for m in (1, n, n + 1))
     return min(slack(then / first, now / first, 1.0), then / first)
 
 
-@claim(NOTES, {**WORLD, "n": Integer(1, 1)}, kind="equality", tolerance=1e-14, portable=False)
+@claim(NOTES, {**WORLD, "n": Integer(1, 1)}, kind="equality", tolerance=1e-14)
 def bias_of_one(n: int, f: Array, p: Array, q: Array) -> float:
     r"""Of one sample its bias is $E_q f - E_p f$: the weight is 1, whatever it was."""
     p, q = kept(p), kept(q)
     at, chance = chances(n, q)
-    found, _ = self_normalised_mean(f[at][..., None], np.log(p / q)[at])
+    found, _ = self_normalised_mean(f[at][..., None], namespace(p, q).log(p / q)[at])
     return agreement(chance @ found[:, 0] - p @ f, q @ f - p @ f, 4.0)
 
 

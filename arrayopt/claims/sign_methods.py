@@ -191,7 +191,7 @@ def _descend(rule: Rule, x: float, steps: int) -> list[float]:
     return path
 
 
-@claim(SURVEY, PARABOLA, infimum=0.0, portable=False)
+@claim(SURVEY, PARABOLA, infimum=0.0)
 def stalls(x: float, lr: float) -> float:
     r"""On $x^2 / 2$ at a constant rate signSGD stalls: of two points one is at least $\eta / 2$ away, unless it hits 0.
 
@@ -203,21 +203,20 @@ def stalls(x: float, lr: float) -> float:
     return min(slack(lr / 2, max(abs(a), abs(b)), lr), slack(max(abs(a), abs(b)), lr, lr))
 
 
-@claim(SURVEY, PARABOLA, expect="refuted", witness={"x": 1.0, "lr": 0.3}, instead="sign_methods.stalls", portable=False)
+@claim(SURVEY, PARABOLA, expect="refuted", witness={"x": 1.0, "lr": 0.3}, instead="sign_methods.stalls")
 def converges_at_any_rate(x: float, lr: float) -> float:
     """Direction matters more than size: signSGD converges on a quadratic, at a constant rate, too."""
     return slack(min(abs(y) for y in _descend(SignSGD(lr=lr), x, 50)[-2:]), 1e-3, lr)
 
 
-@claim(SURVEY, {"x": Real(-2.0, 2.0), "c": Real(1.0, 2.0)}, infimum=0.0, portable=False)
+@claim(SURVEY, {"x": Real(-2.0, 2.0), "c": Real(1.0, 2.0)}, infimum=0.0)
 def converges_at_falling_rates(x: float, c: float) -> float:
     r"""At the rates $c / \sqrt t$ signSGD converges: once it has met the optimum it is within the last rate of it."""
     last = _descend(SignSGD(lr=lambda t: c / math.sqrt(t)), x, 40)[-1]
     return slack(abs(last), c / math.sqrt(40), c / math.sqrt(40))
 
 
-@claim(f"arXiv 2302.06675, section 5; {SURVEY}", {"lr": LR, "decay": DECAY}, kind="equality", tolerance=1e-15,
-       portable=False)  # fmt: skip
+@claim(f"arXiv 2302.06675, section 5; {SURVEY}", {"lr": LR, "decay": DECAY}, kind="equality", tolerance=1e-15)
 def decay_per_step(lr: float, decay: float) -> float:
     r"""Lion at a tenth of AdamW's rate and ten times its decay shrinks parameters as much: $\eta \lambda$ stays."""
     rate, more = lion_from_adamw(lr, decay)

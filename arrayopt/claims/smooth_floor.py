@@ -46,8 +46,7 @@ def ends(M: int, N: int, x: Array, scale: float) -> float:
     return min(slack(-M - 1.0, g), slack(g, float(N)))
 
 
-@claim(SOURCE, {"kernel": ALL, "x": MIDDLE, "y": MIDDLE, "scale": SCALE}, tolerance=ulps(64), infimum=0.0,
-       portable=False)  # fmt: skip
+@claim(SOURCE, {"kernel": ALL, "x": MIDDLE, "y": MIDDLE, "scale": SCALE}, tolerance=ulps(64), infimum=0.0)
 def increasing(kernel: str, x: float, y: float, scale: float) -> float:
     r"""It is increasing."""
     low, high = sorted((x, y))
@@ -55,7 +54,7 @@ def increasing(kernel: str, x: float, y: float, scale: float) -> float:
     return slack(smooth_floor(low, of), smooth_floor(high, of))
 
 
-@claim(SOURCE, {**SERIES, "distance": Real(1e-3, 0.5, log=True)}, tolerance=1e-13, infimum=0.0, portable=False)
+@claim(SOURCE, {**SERIES, "distance": Real(1e-3, 0.5, log=True)}, tolerance=1e-13, infimum=0.0)
 def error(kernel: str, x: float, scale: float, distance: float) -> float:
     r"""At a distance $d \le \frac12$ above an integer $|g(x) - \lfloor x \rfloor| \le \sum_{k \ge 0} \Phi(-d - k)$.
 
@@ -67,7 +66,7 @@ def error(kernel: str, x: float, scale: float, distance: float) -> float:
     return slack(abs(smooth_floor(at, of, FIRST, LAST) - math.floor(x)), bound)
 
 
-@claim(SOURCE, {"kernel": LIGHT, "x": MIDDLE}, kind="limit", tolerance=1e-12, portable=False)
+@claim(SOURCE, {"kernel": LIGHT, "x": MIDDLE}, kind="limit", tolerance=1e-12)
 def converges(kernel: str, x: float) -> float:
     r"""It tends to the floor between integers, as the scale falls to 0: at 1/50 of the distance to one."""
     distance = abs(x - round(x))
@@ -76,7 +75,7 @@ def converges(kernel: str, x: float) -> float:
     return agreement(smooth_floor(x, KERNELS[kernel](distance / 50), FIRST, LAST), math.floor(x), scale=1.0)
 
 
-@claim(SOURCE, SERIES, kind="equality", tolerance=ulps(256), portable=False)
+@claim(SOURCE, SERIES, kind="equality", tolerance=ulps(256))
 def fourier(kernel: str, x: float, scale: float) -> float:
     r"""For ends far away it is $x - \frac12 + \sum_{k \ge 1} \frac{\sin 2 \pi k x}{\pi k} \hat\phi(k)$."""
     of = KERNELS[kernel](scale)
@@ -84,7 +83,7 @@ def fourier(kernel: str, x: float, scale: float) -> float:
 
 
 @claim(SOURCE, {"kernel": LIGHT, "scale": Real(0.01, 0.5, log=True), "k": Real(0.0, 3.0)}, kind="equality",
-       tolerance=ulps(256), portable=False)  # fmt: skip
+       tolerance=ulps(256))  # fmt: skip
 def transform(kernel: str, scale: float, k: float) -> float:
     r"""$\hat\phi(k)$ is $e^{-2 \pi^2 k^2 \sigma^2}$, Gaussian, and $(2 \pi^2 k / t) / \sinh(2 \pi^2 k / t)$, logistic.
 
@@ -101,7 +100,7 @@ def transform(kernel: str, scale: float, k: float) -> float:
     return agreement([value, of.transform(k)], [printed, printed], scale=1.0)
 
 
-@claim(SOURCE, SERIES, kind="equality", tolerance=ulps(256), portable=False)
+@claim(SOURCE, SERIES, kind="equality", tolerance=ulps(256))
 def period(kernel: str, x: float, scale: float) -> float:
     r"""For ends far away $g(x) - x$ has the period 1."""
     of = KERNELS[kernel](scale)
@@ -109,8 +108,7 @@ def period(kernel: str, x: float, scale: float) -> float:
     return agreement(now, later, scale=1.0)
 
 
-@claim(SOURCE, {"kernel": LIGHT, "k": Count(-3, 3), "scale": SCALE}, kind="equality", tolerance=ulps(256),
-       portable=False)  # fmt: skip
+@claim(SOURCE, {"kernel": LIGHT, "k": Count(-3, 3), "scale": SCALE}, kind="equality", tolerance=ulps(256))
 def at_integers(kernel: str, k: int, scale: float) -> float:
     r"""At an integer k it is $k - \frac12$, for ends far away."""
     of = KERNELS[kernel](scale)
@@ -119,7 +117,7 @@ def at_integers(kernel: str, k: int, scale: float) -> float:
 
 
 @claim(
-    SOURCE, {"kernel": LIGHT, "k": Count(-3, 3), "scale": SCALE}, kind="equality", portable=False, expect="refuted",
+    SOURCE, {"kernel": LIGHT, "k": Count(-3, 3), "scale": SCALE}, kind="equality", expect="refuted",
     witness={"kernel": "logistic", "k": 3, "scale": 0.1}, instead="smooth_floor.at_integers",
 )  # fmt: skip
 def floor_at_integers(kernel: str, k: int, scale: float) -> float:
@@ -148,8 +146,7 @@ def limit_line_as_printed(M: int, N: int, part: float, scale: float) -> float:
     return slack(Logistic(scale).cdf(1.0), Logistic(scale).cdf(x + N))
 
 
-@claim(SOURCE, {"kernel": LIGHT, "outside": Real(0.0, 10.0), **ENDS, "scale": SCALE}, tolerance=ulps(128), infimum=0.0,
-       portable=False)  # fmt: skip
+@claim(SOURCE, {"kernel": LIGHT, "outside": Real(0.0, 10.0), **ENDS, "scale": SCALE}, tolerance=ulps(128), infimum=0.0)
 def saturation(kernel: str, outside: float, M: int, N: int, scale: float) -> float:
     r"""At a distance d below $-M$ it is at most $\sum_{k \ge 0} \Phi(-d - k)$ above $-M - 1$; mirrored above N."""
     of = KERNELS[kernel](scale)

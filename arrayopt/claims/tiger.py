@@ -97,19 +97,19 @@ KNOTS: dict[str, Element] = {
 }  # fmt: skip
 
 
-@claim(TIGER, KNOTS, kind="equality", tolerance=1e-14, portable=False)
+@claim(TIGER, KNOTS, kind="equality", tolerance=1e-14)
 def schedule(first: int, gap: int, t: int, high: float, low: float) -> float:
     """Piecewise-linear rates rise from 0 at step 0, are linear between its knots and constant after the last."""
     rate = PiecewiseLinear(((first, high), (first + gap, low)))
     return agreement(rate(t), np.interp(t, [0, first, first + gap], [0.0, high, low]), scale=high)
 
 
-@claim(TIGER, WALK, kind="equality", tolerance=ulps(16), portable=False)
+@claim(TIGER, WALK, kind="equality", tolerance=ulps(16))
 def warm_up(p: Array, g: Array, steps: int) -> float:
     r"""During a warm-up of T steps Tiger's relative steps are $\alpha t / T$."""
     rule, before = Tiger(lr=PiecewiseLinear(((5, 2e-3),)), weight_decay=0.0), away(p)
     worst = 0.0
-    for t, after in enumerate(follow(rule, before, [away(g)[0]] * steps), 1):
+    for t, after in enumerate(follow(rule, before, [away(g)[0, ...]] * steps), 1):
         worst = min(worst, agreement(norm(after - before), 2e-3 * t / 5 * norm(before), scale=norm(before)))
         before = after
     return worst
@@ -127,13 +127,13 @@ def _moves(x: float, lr: float) -> bool:
 
 
 @claim(f"{TRAP} (b); {PAPER}", HALF, expect="refuted", witness={"x": 1.0, "lr": 2e-4}, instead="tiger.half_absorbs",
-       smooth=False, portable=False)  # fmt: skip
+       smooth=False)  # fmt: skip
 def half_is_safe(x: float, lr: float) -> float:
     r"""In float16 updates by signs do not get lost if $\eta \ge 6 \cdot 10^{-8}$."""
     return 1.0 if _moves(x, lr) else -1.0
 
 
-@claim(f"{TRAP} (b)", {**HALF, "lr": Real(6e-8, 1.0, log=True)}, smooth=False, portable=False)
+@claim(f"{TRAP} (b)", {**HALF, "lr": Real(6e-8, 1.0, log=True)}, smooth=False)
 def half_absorbs(x: float, lr: float) -> float:
     r"""$\theta - \eta$ rounds to $\theta$ if $\eta < \frac12 \mathrm{ulp}(\theta)$, and not beyond: absorption.
 
@@ -146,7 +146,7 @@ def half_absorbs(x: float, lr: float) -> float:
     return 1.0 if _moves(float(half), lr) == (step > spacing / 2) else -1.0
 
 
-@claim(f"{TRAP} (b)", {"ratio": Real(4.2, 90.0)}, smooth=False, portable=False)
+@claim(f"{TRAP} (b)", {"ratio": Real(4.2, 90.0)}, smooth=False)
 def half_large_entries(ratio: float) -> float:
     r"""In float16, at $\eta = 10^{-3}$, entries larger than about 4.1 RMS do not move at all; others do."""
     p = np.ones(10000, np.float16)

@@ -170,16 +170,15 @@ def dual(n: int, M: Array, s: Array, y: Array) -> float:
 
 @claim(
     SOURCE.format(13), {k: v for k, v in FLOATS.items() if k != "phi"}, kind="equality", tolerance=ulps(64),
-    portable=False,
 )  # fmt: skip
 def dual_in_floats(H: Array, s: Array, y: Array) -> float:
     r"""In floats $B_+ H_+ = I$ up to rounding of the terms that both are sums of."""
-    y = _floats(s, y)
-    B = np.linalg.inv(H)
+    xp, y = namespace(s), _floats(s, y)
+    B = xp.linalg.inv(H)
     new, back = bfgs_inverse(H, s, y), bfgs_direct((B + B.T) / 2, s, y)
     cond = _size(H) * _size(B)  # of the inverse that is compared with
     size = _terms(H, s, y) * _size(back) + cond * _terms(B, y, s) * _size(new)
-    return -_size(new @ back - np.eye(len(s))) / size
+    return -_size(new @ back - xp.eye(s.shape[0], dtype=s.dtype)) / size
 
 
 @claim(SOURCE.format(14), PAIR, kind="equality", tolerance=0.0, smooth=False)

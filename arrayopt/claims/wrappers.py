@@ -6,8 +6,8 @@ import numpy as np
 
 from arrayopt.backend import Array, namespace
 from arrayopt.claims.claim import agreement, claim, slack, ulps
-from arrayopt.claims.domain import Choice, Element, Integer, Numbers, Real
-from arrayopt.claims.walks import LR, WALK, away, follow, largest, norm, same
+from arrayopt.claims.domain import Choice, Element, Integer, Numbers, Real, Signs
+from arrayopt.claims.walks import LR, WALK, away, follow, largest, norm, same, updates
 from arrayopt.core.rule import Rule
 from arrayopt.firstorder import (
     LAMB,
@@ -19,6 +19,7 @@ from arrayopt.firstorder import (
     Average,
     Clip,
     IfFinite,
+    Lazy,
     Lion,
     Lookahead,
     MixedPrecision,
@@ -26,6 +27,7 @@ from arrayopt.firstorder import (
     Partition,
     SignSGD,
     Tiger,
+    TrustRatio,
 )
 from arrayopt.firstorder.partition import HasAxes
 from arrayopt.firstorder.wrapper import Wrapper
@@ -56,6 +58,51 @@ def lamb_from_zero(g: Array, lr: float) -> float:
     r"""LAMB's step at $\theta = 0$ is Adam's: unlike Tiger's, its leaves of zeros move."""
     lamb, adam = (follow(rule, 0 * g[0, ...], g[:1, ...])[0] for rule in (LAMB(lr=lr, eps=1e-3), Adam(lr=lr, eps=1e-3)))
     return agreement(lamb, adam)
+
+
+@claim(ARTICLE, {**WALK, "lr": Real(1e-3, 0.3)}, kind="equivalence", tolerance=ulps(1024))
+def lamb_is_adapted_adam(p: Array, g: Array, lr: float) -> float:
+    r"""LAMB is Adam with layer adaptation, $\theta \leftarrow \theta - \gamma h \|\theta\| / \|h\|$ for its step h.
+
+    The wrapper sees h as the difference of two parameters.
+    """
+    p, g, adam, path = away(p), abs(away(g)), Adam(lr=1.0, eps=1e-3), []
+    at = p
+    for h in updates(adam, g):
+        at = at - lr * norm(at) / norm(h) * h
+        path.append(at)
+    size = largest(p, *path)
+    return same([*follow(LAMB(lr=lr, eps=1e-3), p, g), *follow(TrustRatio(rule=adam, lr=lr), p, g)], path * 2, size)
+
+
+EMBEDDING: dict[str, Element] = {
+    "rule": Choice((Momentum(lr=0.1, weight_decay=0.5), AdamW(lr=0.1, eps=0.05), Lion(lr=0.1, weight_decay=0.5))),
+    "steps": Integer(1, 4), "p": Numbers((3, 2)), "g": Numbers(("steps", 3, 2)), "moves": Signs(("steps", 3)),
+}  # fmt: skip
+
+
+@claim(ARTICLE, EMBEDDING, kind="equality", tolerance=0.0)
+def lazy(rule: Rule, p: Array, g: Array, moves: Array) -> float:
+    """Lazy rows rest while they have no gradient, the others step as they would: parameters and memory, bit for bit."""
+    xp, held, g = namespace(p), Lazy(rule=rule), away(g) * namespace(p).astype(moves > 0, p.dtype)[:, :, None]
+    state, apart = held.init(p), 0.0
+    for t in range(g.shape[0]):
+        (after, new), (eager, eager_state) = held.update(g[t, ...], state, p), rule.update(g[t, ...], state, p)
+        pairs = [(after, p, eager), *((new.slots[k][""], state.slots[k][""], eager_state.slots[k][""])
+                                      for k in state.slots)]  # fmt: skip
+        for found, before, then in pairs:
+            apart = min(apart, agreement(found, xp.where((moves[t, :] > 0)[:, None], then, before)))
+        p, state = after, new
+    return apart
+
+
+@claim(ARTICLE, EMBEDDING, kind="equality", tolerance=1e-3, expect="refuted", instead="wrappers.lazy",
+       witness={"rule": Momentum(lr=0.1, weight_decay=0.5), "steps": 2, "p": np.ones((3, 2)), "g": np.ones((2, 3, 2)),
+                "moves": np.array([[1.0, 1.0, 1.0], [-1.0, 1.0, 1.0]])})  # fmt: skip
+def lazy_changes_nothing(rule: Rule, p: Array, g: Array, moves: Array) -> float:
+    """Rows without a gradient rest under any rule, lazy or not: momentum and decay move them."""
+    g = away(g) * namespace(p).astype(moves > 0, p.dtype)[:, :, None]
+    return same(follow(Lazy(rule=rule), p, g), follow(rule, p, g))
 
 
 @claim(LINKS, {**WALK, "lr": LR, "cosine": Real(0.1, 1.0)}, kind="equality", tolerance=ulps(64))

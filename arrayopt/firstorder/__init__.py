@@ -14,6 +14,7 @@ from arrayopt.firstorder.average import Average
 from arrayopt.firstorder.clip import Clip
 from arrayopt.firstorder.if_finite import IfFinite
 from arrayopt.firstorder.lamb import LAMB
+from arrayopt.firstorder.lazy import Lazy
 from arrayopt.firstorder.lion import Lion
 from arrayopt.firstorder.lookahead import Lookahead
 from arrayopt.firstorder.minibatch import minibatches
@@ -30,6 +31,7 @@ from arrayopt.firstorder.shampoo import Shampoo
 from arrayopt.firstorder.signsgd import SignSGD
 from arrayopt.firstorder.signum import Signum
 from arrayopt.firstorder.tiger import Tiger
+from arrayopt.firstorder.trust_ratio import TrustRatio
 
 RULES: tuple[type[Rule], ...] = (
     SGD,
@@ -76,6 +78,7 @@ __all__ = [
     "Average",
     "Clip",
     "IfFinite",
+    "Lazy",
     "Lion",
     "Lookahead",
     "MixedPrecision",
@@ -90,6 +93,7 @@ __all__ = [
     "SignSGD",
     "Signum",
     "Tiger",
+    "TrustRatio",
     "minibatches",
     "no_decay",
 ]

@@ -12,10 +12,12 @@ from arrayopt.firstorder.adam import Adam
 from arrayopt.firstorder.average import Average
 from arrayopt.firstorder.clip import Clip
 from arrayopt.firstorder.if_finite import IfFinite
+from arrayopt.firstorder.lazy import Lazy
 from arrayopt.firstorder.lookahead import Lookahead
 from arrayopt.firstorder.mixed_precision import MixedPrecision
 from arrayopt.firstorder.partition import HasAxes, Partition
 from arrayopt.firstorder.sgd import SGD
+from arrayopt.firstorder.trust_ratio import TrustRatio
 from arrayopt.firstorder.wrapper import Wrapper
 
 ADAM = Adam(lr=0.1, beta1=0.6, beta2=0.8, eps=0.05, weight_decay=0.2)
@@ -32,6 +34,8 @@ EVERY = {
         for form in ("mean", "ema", "ema_from_start", "ema_debiased")
     },
     "if-finite": IfFinite(rule=ADAM),
+    "lazy": Lazy(rule=ADAM),
+    "trust-ratio": TrustRatio(rule=ADAM, lr=0.1),
     "mixed-static": MixedPrecision(rule=ADAM, scale=4.0, dynamic=False),
     "mixed-dynamic": MixedPrecision(rule=ADAM, scale=4.0, interval=2),
     "partition": Clip(rule=Partition.by(HasAxes(2, 2), SGD(lr=0.5), ADAM), max_norm=1.5),
@@ -273,7 +277,9 @@ def test_a_schedule_out_of_range_names_its_step():
 
 
 @pytest.mark.parametrize(
-    "wrapper", [w for w in EVERY.values() if not isinstance(w, Clip)], ids=lambda w: type(w).__name__
+    "wrapper",
+    [w for w in EVERY.values() if not isinstance(w, Clip | Lazy | TrustRatio)],
+    ids=lambda w: type(w).__name__,
 )
 def test_the_state_of_another_optimizer_is_refused_by_leaf(wrapper):
     params = params_of()

@@ -8,6 +8,7 @@ from arrayopt.firstorder.adam import Adam
 from arrayopt.firstorder.average import Average
 from arrayopt.firstorder.clip import Clip
 from arrayopt.firstorder.if_finite import IfFinite
+from arrayopt.firstorder.lazy import Lazy
 from arrayopt.firstorder.lookahead import Lookahead
 from arrayopt.firstorder.mixed_precision import MixedPrecision
 from arrayopt.firstorder.sgd import SGD
@@ -234,3 +235,21 @@ def test_mixed_precision_torch():
         assert np.array_equal(params, state.slots["mixed_precision.master"][""].astype(np.float16))
     assert len(set(scales)) > 4
     assert rule.inner(state).t == int(optimizer.state[master]["step"])
+
+
+def test_lazy_is_torch_sparse_adam():
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    rng = np.random.default_rng(0)
+    start = rng.normal(size=(5, 3))
+    theirs = torch.nn.Parameter(torch.tensor(start))
+    optimizer = torch.optim.SparseAdam([theirs], lr=0.125, betas=(0.625, 0.75), eps=0.0625)
+    rule = Lazy(rule=ADAM.replace(eps_place="hat"))
+    ours, state = start, rule.init(start)
+    for rows in ([0, 2], [2, 3], [0], [1, 2, 3]):
+        values = rng.normal(size=(len(rows), 3))
+        g = np.zeros_like(start)
+        g[rows] = values
+        theirs.grad = torch.sparse_coo_tensor([rows], values, start.shape, check_invariants=True)
+        optimizer.step()
+        ours, state = rule.update(g, state, ours)
+        np.testing.assert_allclose(ours, theirs.detach().numpy(), rtol=1e-14)
