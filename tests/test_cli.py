@@ -82,3 +82,13 @@ def test_the_worst_target_decides():
     text = arrayopt("check", rl, swapped, code=1)
     assert "adam_rl.py against Adam: dialect" in text
     assert "adam_swapped.py against Adam: differs" in text
+
+
+def test_claims_prints_a_table_and_the_count():
+    text = arrayopt("claims", "cosines")
+    assert "cosines.between" in text
+    assert ", 0 not as expected" in text
+
+
+def test_claims_of_no_topic_names_the_topics():
+    assert "no id matches 'cosine.x'; the topics are accumulation" in arrayopt("claims", "cosine.x", code=2)

@@ -9,13 +9,14 @@ from arrayopt.backend import Array, namespace
 from arrayopt.claims.claim import agreement, claim, slack, ulps
 from arrayopt.claims.domain import DTYPES, Choice, Element, Integer, Numbers, Real
 from arrayopt.claims.known import Known
+from arrayopt.claims.sources import article
 from arrayopt.claims.walks import away, follow, largest, same, slot, states, updates, whole
 from arrayopt.core.optimizer import Optimizer
 from arrayopt.firstorder import Accumulate, Adafactor, Adam, Lion, Momentum, Nesterov, Tiger
 from arrayopt.theory import accumulated_momentum, hidden_momentum, spread_decay, spread_gap
 
-ARTICLE = "archive 8634 (section 26)"
-TIGER = "archive 9512 (section 25)"
+ARTICLE = article(26)
+TIGER = article(25)
 ROUNDING = ulps(64)
 G: dict[str, Element] = {
     "dtype": DTYPES, "k": Integer(1, 4), "groups": Integer(1, 3), "n": Integer(1, 2),

@@ -9,13 +9,14 @@ import numpy as np
 from arrayopt.backend import Array, namespace
 from arrayopt.claims.claim import agreement, claim, slack, ulps
 from arrayopt.claims.domain import DTYPES, Choice, Element, Integer, Numbers, Real
+from arrayopt.claims.sources import article
 from arrayopt.claims.walks import away, same, slot, states, updates
 from arrayopt.core.rule import Rule
 from arrayopt.core.state import State
 from arrayopt.firstorder import AdaBelief, Adadelta, Adagrad, Adam, AdaMax, NAdam, RMSProp
 
 SURVEY = "survey, section 5"
-LION = "archive 9473 (section 24)"
+LION = article(24)
 ADAM = "arXiv 1412.6980, section 2.1; survey, section 5"
 ROUNDING = ulps(64)
 BETA = Real(0.0, 0.95)
@@ -196,7 +197,7 @@ def adabelief_start(g: Array, beta1: float, beta2: float) -> float:
     return agreement(updates(rule, [first])[0], namespace(g).sign(first) / beta1, scale=1 / beta1)
 
 
-@claim("archive 10588 (section 6)", BETAS, kind="equality", tolerance=ROUNDING)
+@claim(article(6), BETAS, kind="equality", tolerance=ROUNDING)
 def adabelief_surprise(g: Array, beta1: float) -> float:
     r"""AdaBelief squares $g_t - m_t$ with the new mean, which is $\beta_1 (g_t - m_{t-1})$."""
     xp, rule = namespace(g), AdaBelief(beta1=beta1, beta2=0.0, eps=0.0)

@@ -10,6 +10,7 @@ from arrayopt.backend import Array, namespace
 from arrayopt.claims.claim import agreement, claim, slack, ulps
 from arrayopt.claims.domain import Choice, Element, Integer, Numbers, Real
 from arrayopt.claims.known import Known
+from arrayopt.claims.sources import article
 from arrayopt.claims.walks import away, follow, norm
 from arrayopt.firstorder import Amos, Lion
 from arrayopt.firstorder.recipes import amos_schedules
@@ -25,9 +26,9 @@ from arrayopt.theory import (
 )
 from arrayopt.theory.amos_schedules import Cosine
 
-AMOS = "archive 9344 (section 16)"
+AMOS = article(16)
 TRAP = f"{AMOS}, trap"
-LION = "archive 9473 (section 24)"
+LION = article(24)
 KINDS = Choice(("constant", "decaying"))
 RATES: dict[str, Element] = {"alpha0": Real(1e-4, 0.1, log=True), "p": Real(0.01, 1.0)}
 SCHEDULE: dict[str, Element] = {"cosine": KINDS, "t": Integer(0, 60), **RATES}

@@ -5,7 +5,6 @@ them, and L-BFGS-B with differences where the margin is smooth; then all again f
 the claim is broken, or a goal is reached.
 """
 
-import math
 import time
 from collections.abc import Callable, Iterator
 
@@ -13,7 +12,7 @@ import numpy as np
 
 from arrayopt.claims.claim import Claim
 from arrayopt.claims.domain import length, structure_of
-from arrayopt.claims.finding import Finding
+from arrayopt.claims.finding import NOTHING, Finding
 from arrayopt.core.random import generator
 from arrayopt.sampling import CMAES
 from arrayopt.solve import minimize
@@ -138,6 +137,5 @@ def attacked(claim: Claim, seconds: float = SECONDS, goal: float | None = None, 
     except Exception as error:  # a margin that raises is a finding
         attack.found.error = f"{type(error).__name__}: {error}"
     attack.found.seconds = time.perf_counter() - began
-    if not math.isfinite(attack.found.margin) and attack.found.margin > 0:
-        attack.found.error = attack.found.error or "no instance of the domain was met"
+    attack.found.error = attack.found.error or ("" if attack.found.count else NOTHING)
     return attack.found

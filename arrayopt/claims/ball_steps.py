@@ -13,14 +13,16 @@ from arrayopt.backend import Array, namespace
 from arrayopt.claims.claim import agreement, claim, slack, ulps
 from arrayopt.claims.domain import Choice, Count, Element, Integer, Numbers, Real
 from arrayopt.claims.runs import norm
+from arrayopt.claims.sources import article
 from arrayopt.claims.walks import away
 from arrayopt.firstorder import SGD
 from arrayopt.problems.problem import like
 from arrayopt.sampling import BallStep, ball_log_mean, ball_log_partition, bessel_ratio
 from arrayopt.sampling.bessel import Domain
 
-SOURCE = "archive 7521 (section 3)"
-NOTES = "sampling.md section 1"
+SOURCE = article(3)
+DERIVED = f"{SOURCE}, derived"
+AMOS = "Amos, Computation of modified Bessel functions and their ratios, 1974"
 DOMAIN = Choice(("ball", "sphere"))
 N = Count(1, 10**6, log=True)
 K = Real(1e-3, 1e4, log=True)
@@ -59,7 +61,7 @@ def plane(domain: Domain, g: Array, k: float) -> float:
     return agreement(_step(g, alpha, radius, domain), found)
 
 
-@claim(NOTES, {"n": MANY, "k": ANY}, tolerance=ulps(8), infimum=0.0)
+@claim(DERIVED, {"n": MANY, "k": ANY}, tolerance=ulps(8), infimum=0.0)
 def within(n: int, k: float) -> float:
     """The mean step is shorter than the radius, and not zero: the ratio is in (0, 1)."""
     r = bessel_ratio(n, k)
@@ -73,14 +75,14 @@ def increasing(domain: Domain, n: int, k: float, more: float) -> float:
     return slack(bessel_ratio(n, k, domain), r, r)
 
 
-@claim(NOTES, {"domain": DOMAIN, "n": N, "k": K}, tolerance=ulps(16), infimum=0.0, smooth=False)
+@claim(DERIVED, {"domain": DOMAIN, "n": N, "k": K}, tolerance=ulps(16), infimum=0.0, smooth=False)
 def falls_with_dimension(domain: Domain, n: int, k: float) -> float:
     """The ratio falls with the dimension."""
     r = bessel_ratio(n, k, domain)
     return slack(bessel_ratio(n + 1, k, domain), r, r)
 
 
-@claim("Amos 1974; sampling.md section 1", {"n": MANY, "k": ANY}, tolerance=ulps(8), infimum=0.0)
+@claim(AMOS, {"n": MANY, "k": ANY}, tolerance=ulps(8), infimum=0.0)
 def amos(n: int, k: float) -> float:
     r"""$\frac{k}{\nu + 1 + \sqrt{(\nu+1)^2 + k^2}} \le r(k) \le \frac{k}{\nu + \sqrt{(\nu+2)^2 + k^2}}$, $2\nu = n$.
 
@@ -90,14 +92,14 @@ def amos(n: int, k: float) -> float:
     return min(slack(k / (nu + 1 + math.hypot(nu + 1, k)), r, r), slack(r, k / (nu + math.hypot(nu + 2, k)), r))
 
 
-@claim(NOTES, {"n": MANY, "k": ANY}, kind="equality", tolerance=ulps(4))
+@claim(DERIVED, {"n": MANY, "k": ANY}, kind="equality", tolerance=ulps(4))
 def sphere_is_two_dimensions_up(n: int, k: float) -> float:
     r"""On the sphere the order drops by one: of n + 2 dimensions it is the ratio of the ball of n."""
     return agreement(bessel_ratio(n + 2, k, "sphere"), bessel_ratio(n, k))
 
 
 @claim(
-    NOTES, {"n": Count(1, 100, log=True), "k": K}, kind="equality", tolerance=1e-9, expect="refuted",
+    DERIVED, {"n": Count(1, 100, log=True), "k": K}, kind="equality", tolerance=1e-9, expect="refuted",
     witness={"n": 2, "k": 1.0}, instead="ball_steps.sphere_is_two_dimensions_up",
 )  # fmt: skip
 def sphere_is_the_ball(n: int, k: float) -> float:
@@ -105,7 +107,7 @@ def sphere_is_the_ball(n: int, k: float) -> float:
     return agreement(bessel_ratio(n, k, "sphere"), bessel_ratio(n, k))
 
 
-@claim(NOTES, {"k": Real(2.0, 300.0, log=True)}, kind="equality", tolerance=ulps(64))
+@claim(DERIVED, {"k": Real(2.0, 300.0, log=True)}, kind="equality", tolerance=ulps(64))
 def closed_forms(k: float) -> float:
     r"""For n = 1, $r = \coth k - 1/k$; for n = 3, $\frac{(1 + 3/k^2) \tanh k - 3/k}{1 - \tanh(k) / k}$.
 
@@ -148,7 +150,7 @@ def cold(n: int, g: Array, radius: float, k: float) -> float:
 
 
 @claim(
-    NOTES, {"domain": DOMAIN, "n": Integer(2, 40), "k": Real(0.1, 100.0, log=True), "radius": Real(0.1, 10.0)},
+    DERIVED, {"domain": DOMAIN, "n": Integer(2, 40), "k": Real(0.1, 100.0, log=True), "radius": Real(0.1, 10.0)},
     kind="equality", tolerance=ulps(512), portable=False,
 )  # fmt: skip
 def partition(domain: Domain, n: int, k: float, radius: float) -> float:
@@ -197,14 +199,14 @@ def _tolerated(instance: Any) -> float:
     return 2e-15 + 4.5e-16 * math.sqrt(float(instance["k"]))
 
 
-@claim(NOTES, {"n": Count(1, 10**4, log=True), "k": K}, kind="equality", tolerance=_tolerated, smooth=False)
+@claim(AMOS, {"n": Count(1, 10**4, log=True), "k": K}, kind="equality", tolerance=_tolerated, smooth=False)
 def continued_fraction(n: int, k: float) -> float:
     r"""$r_\nu = k / (2 (\nu + 1) + k r_{\nu+1})$, of some $7 \sqrt k$ terms, is the ratio."""
     return agreement(_fraction(n, k, 10 + math.ceil(7 * math.sqrt(k))), bessel_ratio(n, k))
 
 
 @claim(
-    NOTES, {"n": Count(1, 10**4, log=True), "k": Real(1.0, 1e8, log=True)}, kind="equality", tolerance=1e-10,
+    DERIVED, {"n": Count(1, 10**4, log=True), "k": Real(1.0, 1e8, log=True)}, kind="equality", tolerance=1e-10,
     expect="refuted", witness={"n": 2, "k": 1e8}, instead="ball_steps.continued_fraction", smooth=False,
 )  # fmt: skip
 def fixed_terms(n: int, k: float) -> float:
@@ -213,7 +215,7 @@ def fixed_terms(n: int, k: float) -> float:
 
 
 @claim(
-    NOTES, {"n": Count(1, 1000, log=True), "factor": Real(1.0, 100.0, log=True)}, kind="equality", tolerance=1e-12,
+    DERIVED, {"n": Count(1, 1000, log=True), "factor": Real(1.0, 100.0, log=True)}, kind="equality", tolerance=1e-12,
     expect="refuted", witness={"n": 200, "factor": 1.1}, instead="ball_steps.amos",
 )  # fmt: skip
 def hankel(n: int, factor: float) -> float:
@@ -222,7 +224,7 @@ def hankel(n: int, factor: float) -> float:
     return agreement(1 - (n + 1) / (2 * k) + (n * n - 1) / (8 * k * k), bessel_ratio(n, k))
 
 
-@claim(NOTES, kind="behaviour", portable=False)
+@claim(DERIVED, kind="behaviour", portable=False)
 def quotient() -> float:
     """The quotient of scaled Bessel functions is no number in many dimensions, where the ratio is one."""
     from scipy.special import ive

@@ -9,6 +9,7 @@ from arrayopt.backend import Array, namespace
 from arrayopt.claims.claim import agreement, claim, host, slack
 from arrayopt.claims.domain import Choice, Element, Integer, Numbers, Real, Signs
 from arrayopt.claims.runs import Function, apart, iterates, norm, same, smooth, softplus
+from arrayopt.claims.sources import second_order
 from arrayopt.core.random import generator
 from arrayopt.firstorder import SGD
 from arrayopt.problems import LogisticRegression
@@ -16,8 +17,7 @@ from arrayopt.secondorder import LBFGS, LBFGSB
 from arrayopt.solve import minimize_batch
 from arrayopt.theory.regret import projected_sgd
 
-SOURCE = "second_order.md section 6, claim {}"
-BATCHES = "survey.md section 2"
+BATCHES = "survey, section 2"
 
 PATHS: dict[str, Element] = {
     "loss": Choice(("linear", "logistic", "modulus")), "T": Integer(1, 6), "n": Integer(1, 3),
@@ -52,7 +52,7 @@ def _rates(rate: float, power: float, count: int) -> list[float]:
     return [rate * t**-power for t in range(1, count + 1)]
 
 
-@claim(SOURCE.format(30), {**PATHS, "power": Real(0.0, 1.0)}, infimum=0.0)
+@claim(second_order(30), {**PATHS, "power": Real(0.0, 1.0)}, infimum=0.0)
 def zinkevich(loss: str, T: int, a: Array, x: Array, u: Array, rate: float, power: float) -> float:
     r"""SGD on any path of convex losses: $\sum_t f_t(x_t) - f_t(u)$ is at most a sum of distances and of gradients.
 
@@ -62,14 +62,14 @@ def zinkevich(loss: str, T: int, a: Array, x: Array, u: Array, rate: float, powe
     return _zinkevich(loss, a, x, u, _rates(rate, power, T), fine=False)
 
 
-@claim(SOURCE.format(30), {**PATHS, "power": Real(0.0, 1.0)}, infimum=0.0)
+@claim(second_order(30), {**PATHS, "power": Real(0.0, 1.0)}, infimum=0.0)
 def zinkevich_telescoped(loss: str, T: int, a: Array, x: Array, u: Array, rate: float, power: float) -> float:
     r"""And this at most $\frac{R^2}{2 \eta_T} + \frac12 \sum_t \eta_t \|g_t\|^2$ with R the largest distance."""
     return _zinkevich(loss, a, x, u, _rates(rate, power, T), fine=True)
 
 
 @claim(
-    SOURCE.format(30), {**PATHS, "power": Real(-2.0, 0.0)}, expect="refuted",
+    second_order(30), {**PATHS, "power": Real(-2.0, 0.0)}, expect="refuted",
     instead="bounds_and_batches.zinkevich_telescoped",
     witness={"loss": "linear", "T": 2, "n": 1, "a": np.array([[9.0], [0.0]]), "x": np.zeros(1), "u": -np.ones(1),
              "rate": 0.1, "power": -2.0},
@@ -127,7 +127,7 @@ def _box(low: Array, width: Array) -> list[tuple[float, float | None]]:
     ]
 
 
-@claim(SOURCE.format(31), BOXES, kind="limit", tolerance=1e-6)
+@claim(second_order(31), BOXES, kind="limit", tolerance=1e-6)
 def bounds(W: Array, b: Array, x: Array, low: Array, width: Array) -> float:
     r"""L-BFGS-B evaluates no point out of bounds, and ends at $\|P(x - g) - x\|_\infty \le 10^{-6}$ on a convex f."""
     f, box, xp = softplus(W, b), _box(low, width), namespace(x)
@@ -143,7 +143,7 @@ def bounds(W: Array, b: Array, x: Array, low: Array, width: Array) -> float:
     return -math.inf if outside else -float(xp.max(abs(xp.clip(end - f.gradient(end), lower, upper) - end)))
 
 
-@claim(SOURCE.format(31), smooth(), kind="equivalence", tolerance=0.0)
+@claim(second_order(31), smooth(), kind="equivalence", tolerance=0.0)
 def infinite_bounds(n: int, W: Array, b: Array, x: Array) -> float:
     """With bounds that are infinite it is L-BFGS, bit for bit."""
     f = softplus(W, b)
@@ -151,7 +151,7 @@ def infinite_bounds(n: int, W: Array, b: Array, x: Array) -> float:
     return same((len(run), len(free)), *zip(run, free, strict=False))
 
 
-@claim(SOURCE.format(31), {**smooth(), "far": Real(1e2, 1e6, log=True)}, kind="equivalence", tolerance=1e-9)
+@claim(second_order(31), {**smooth(), "far": Real(1e2, 1e6, log=True)}, kind="equivalence", tolerance=1e-9)
 def far_bounds(n: int, W: Array, b: Array, x: Array, far: float) -> float:
     """With bounds that are far away it is L-BFGS but for rounding, for its steps are computed otherwise."""
     f = softplus(W, b)
@@ -176,7 +176,7 @@ def _rosenbrock(x: Array) -> tuple[Array, Array]:
     return f, xp.stack(g, axis=1)
 
 
-@claim(SOURCE.format(32), TOGETHER, kind="equivalence", tolerance=0.0)
+@claim(second_order(32), TOGETHER, kind="equivalence", tolerance=0.0)
 def a_row_alone(method: str, X: Array, steps: float) -> float:
     """Each row of a batch of problems is the row alone, bit for bit."""
     options = {"maxiter": int(steps), "gtol": 0.0}
@@ -188,7 +188,7 @@ def a_row_alone(method: str, X: Array, steps: float) -> float:
     return same(*found)
 
 
-@claim(SOURCE.format(32), smooth(), kind="equivalence", tolerance=1e-12)
+@claim(second_order(32), smooth(), kind="equivalence", tolerance=1e-12)
 def a_single_run(W: Array, b: Array, x: Array) -> float:
     """Each row takes the steps of a single run by the two loops and the same search."""
     f, xp = softplus(W, b), namespace(x)

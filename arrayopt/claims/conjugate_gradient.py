@@ -10,17 +10,17 @@ from arrayopt.backend import Array, namespace
 from arrayopt.claims.claim import claim, host, slack
 from arrayopt.claims.domain import Choice, Element, Exact, Integer, Numbers, Orthogonal, Real, Symmetric
 from arrayopt.claims.runs import apart, gram, identity, iterates, norm, quadratic, quadratics, same
+from arrayopt.claims.sources import LITERATURE, second_order
 from arrayopt.secondorder import ConjugateGradient
 from arrayopt.secondorder.conjugate_gradient import SHARES, Turn
 from arrayopt.secondorder.linear_conjugate_gradient import conjugate_gradients, linear_cg
 
-SOURCE = "second_order.md section 6, claim {}"
 RATIONAL: dict[str, Element] = {"n": Integer(1, 4), "M": Exact(("n", "n"), most=3), "b": Exact(("n",), most=5)}
 TURN: dict[str, Element] = {"n": Integer(1, 4), "g": Numbers(("n",)), "d": Numbers(("n",)), "new": Numbers(("n",))}
 SPREAD: dict[str, Element] = {"n": Integer(1, 5), "j": Integer(1, 4), "kappa": Real(1.3, 1e4, log=True)}
 
 
-@claim(SOURCE.format(2), RATIONAL, kind="equality", tolerance=0.0, smooth=False)
+@claim(second_order(2), RATIONAL, kind="equality", tolerance=0.0, smooth=False)
 def finite(n: int, M: Array, b: Array) -> float:
     """In exact arithmetic conjugate gradients end after at most n steps, with a residual of zero."""
     result = linear_cg(gram(M), b, rtol=0.0)
@@ -28,7 +28,7 @@ def finite(n: int, M: Array, b: Array) -> float:
 
 
 @claim(
-    SOURCE.format(1),
+    second_order(1),
     {"n": Integer(1, 5), "k": Integer(1, 5), "v": Exact(("n",), most=4), "b": Exact(("n",), most=5)},
     tolerance=0.0, smooth=False, infimum=0.0,
 )  # fmt: skip
@@ -58,7 +58,7 @@ def _diagonal(values: Array) -> Array:
 
 
 @claim(
-    SOURCE.format(1),
+    second_order(1),
     {"k": Integer(1, 8), "n": Integer(8, 12), "kappa": Real(1.0, 100.0), "Q": Orthogonal("n"), "b": Numbers(("n",))},
     kind="limit", tolerance=1e-11,
 )  # fmt: skip
@@ -74,7 +74,7 @@ def evenly_spaced(k: int, n: int, kappa: float, Q: Array, b: Array) -> float:
 
 
 @claim(
-    SOURCE.format(1), {"k": Integer(6, 8), "values": Numbers(("k",), low=0.0, high=2.0), "b": Numbers(("k",))},
+    second_order(1), {"k": Integer(6, 8), "values": Numbers(("k",), low=0.0, high=2.0), "b": Numbers(("k",))},
     kind="limit", tolerance=1e-11, expect="refuted", instead="conjugate_gradient.evenly_spaced",
     witness={"k": 8, "values": np.linspace(0.0, 2.0, 8), "b": np.ones(8)},
 )  # fmt: skip
@@ -83,14 +83,14 @@ def unevenly_spaced(k: int, values: Array, b: Array) -> float:
     return -_left(_diagonal(10.0**values), b, k)
 
 
-@claim(SOURCE.format(2), quadratics(10.0, 5), kind="limit", tolerance=1e-12)
+@claim(second_order(2), quadratics(10.0, 5), kind="limit", tolerance=1e-12)
 def n_steps(n: int, A: Array, c: Array) -> float:
     r"""In float64 n steps give a relative residual of $10^{-12}$ for $n \le 5$ and $\kappa \le 10$."""
     return -_left(A, c, n)
 
 
 @claim(
-    SOURCE.format(2),
+    second_order(2),
     {"n": Integer(5, 20), "values": Numbers(("n",), low=0.0, high=4.0), "b": Numbers(("n",))},
     kind="limit", tolerance=1e-12, expect="refuted", instead="conjugate_gradient.n_steps",
     witness={"n": 20, "values": np.linspace(0.0, 4.0, 20), "b": np.ones(20)},
@@ -112,7 +112,7 @@ def _energies(kappa: float, shares: Array, e: Array, steps: int) -> tuple[float,
 CHEBYSHEV: dict[str, Element] = {**SPREAD, "shares": Numbers(("n",), low=0.0, high=1.0), "e": Numbers(("n",))}
 
 
-@claim(SOURCE.format(3), CHEBYSHEV, tolerance=1e-9, infimum=0.0)
+@claim(second_order(3), CHEBYSHEV, tolerance=1e-9, infimum=0.0)
 def chebyshev(j: int, kappa: float, shares: Array, e: Array) -> float:
     r"""$\|e_j\|_A \le 2 q^j \|e_0\|_A$, $q = (\sqrt\kappa - 1) / (\sqrt\kappa + 1)$."""
     before, after = _energies(kappa, shares, e, j)
@@ -120,7 +120,7 @@ def chebyshev(j: int, kappa: float, shares: Array, e: Array) -> float:
     return 1 - after / (2 * q**j * before) if before > 0 else 1.0
 
 
-@claim(SOURCE.format(3), CHEBYSHEV, tolerance=1e-9, infimum=0.0)
+@claim(second_order(3), CHEBYSHEV, tolerance=1e-9, infimum=0.0)
 def chebyshev_sharp(j: int, kappa: float, shares: Array, e: Array) -> float:
     r"""$\|e_j\|_A \le \frac{2 q^j}{1 + q^{2j}} \|e_0\|_A$: attained for eigenvalues at the extrema of $T_j$."""
     before, after = _energies(kappa, shares, e, j)
@@ -139,20 +139,20 @@ def _falls(values: Array, c: Array, weighted: bool) -> float:
     return float(min((1 - b / a for a, b in itertools.pairwise(errors)), default=1))
 
 
-@claim(SOURCE.format(4), DIAGONAL, tolerance=0.0, smooth=False, infimum=0.0)
+@claim(second_order(4), DIAGONAL, tolerance=0.0, smooth=False, infimum=0.0)
 def energy_falls(values: Array, c: Array) -> float:
     r"""Energy, $\|x_k - x^*\|_A$, falls at every step, in exact arithmetic."""
     return _falls(values, c, True)
 
 
-@claim(SOURCE.format(4), DIAGONAL, tolerance=0.0, smooth=False, infimum=0.0)
+@claim(second_order(4), DIAGONAL, tolerance=0.0, smooth=False, infimum=0.0)
 def error_falls(values: Array, c: Array) -> float:
     r"""So does $\|x_k - x^*\|$, which no step minimises."""
     return _falls(values, c, False)
 
 
 @claim(
-    SOURCE.format(4), {"n": Integer(1, 4), "A": Symmetric("n", 1.0, 100.0), "b": Numbers(("n",))},
+    second_order(4), {"n": Integer(1, 4), "A": Symmetric("n", 1.0, 100.0), "b": Numbers(("n",))},
     tolerance=1e-6, expect="refuted", instead="conjugate_gradient.error_falls",
     witness={"n": 2, "A": np.diag([1.0, 100.0]), "b": np.array([1.0, 0.1])},
 )  # fmt: skip
@@ -163,7 +163,7 @@ def residual_falls(A: Array, b: Array) -> float:
 
 
 @claim(
-    SOURCE.format(9), {"beta": Choice(tuple(SHARES)), **quadratics(10.0, 5)}, kind="equivalence", tolerance=1e-10
+    second_order(9), {"beta": Choice(tuple(SHARES)), **quadratics(10.0, 5)}, kind="equivalence", tolerance=1e-10
 )  # fmt: skip
 def formulas(beta: str, n: int, A: Array, c: Array) -> float:
     r"""All formulas of nonlinear conjugate gradients are the linear ones on quadratics with exact steps.
@@ -184,7 +184,7 @@ def _turn(g: Array, d: Array, new: Array) -> Turn:
     return Turn(*(float(x) for x in products))
 
 
-@claim(SOURCE.format(16), TURN, tolerance=1e-10, infimum=0.0)
+@claim(second_order(16), TURN, tolerance=1e-10, infimum=0.0)
 def hager_zhang(g: Array, d: Array, new: Array) -> float:
     r"""Hager and Zhang's direction has $g_+'d_+ \le -\frac78 \|g_+\|^2$, whatever the step, if $d'y \ne 0$."""
     t = _turn(g, d, new)
@@ -204,7 +204,7 @@ def _wolfe(g: Array, d: Array, new: Array, c2: float) -> tuple[Turn, float]:
     return t, SHARES["dy"](t) * t.new_gd - t.new_gg
 
 
-@claim(SOURCE.format(17), {**TURN, "c2": Real(0.0, 0.99)}, infimum=0.0)
+@claim(second_order(17), {**TURN, "c2": Real(0.0, 0.99)}, infimum=0.0)
 def dai_yuan(g: Array, d: Array, new: Array, c2: float) -> float:
     r"""Dai and Yuan's direction descends after a weak Wolfe step: $g_+'d_+ < 0$."""
     t, slope = _wolfe(g, d, new, c2)
@@ -212,7 +212,7 @@ def dai_yuan(g: Array, d: Array, new: Array, c2: float) -> float:
     return slack(slope, 0.0, scale) if t.new_gg > 0 and t.gd < 0 else 1.0
 
 
-@claim(SOURCE.format(17), {**TURN, "c2": Real(0.0, 0.99)}, kind="equality", tolerance=1e-12)
+@claim(second_order(17), {**TURN, "c2": Real(0.0, 0.99)}, kind="equality", tolerance=1e-12)
 def dai_yuan_identity(g: Array, d: Array, new: Array, c2: float) -> float:
     r"""Dai and Yuan's $\beta = g_+'d_+ / g'd$."""
     t, slope = _wolfe(g, d, new, c2)
@@ -240,7 +240,7 @@ STEPS: dict[str, Element] = {
 }
 
 
-@claim("second_order.md section 1 (line searches)", {**STEPS, "c2": Real(0.01, 0.5)}, infimum=0.0)
+@claim(LITERATURE[18], {**STEPS, "c2": Real(0.01, 0.5)}, infimum=0.0)
 def fletcher_reeves(slopes: Array, sizes: Array, c2: float) -> float:
     r"""Fletcher and Reeves descend after strong Wolfe steps with $c_2 \le \frac12$.
 
@@ -250,7 +250,7 @@ def fletcher_reeves(slopes: Array, sizes: Array, c2: float) -> float:
 
 
 @claim(
-    "second_order.md section 1 (line searches)", {**STEPS, "c2": Real(0.51, 0.9)}, expect="refuted",
+    LITERATURE[18], {**STEPS, "c2": Real(0.51, 0.9)}, expect="refuted",
     instead="conjugate_gradient.fletcher_reeves",
     witness={"k": 3, "slopes": np.array([1.0, -1.0, -1.0]), "sizes": np.ones(3), "c2": 0.9},
 )  # fmt: skip

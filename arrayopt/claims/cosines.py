@@ -8,10 +8,11 @@ from arrayopt.backend import Array, namespace
 from arrayopt.claims.claim import Outside, agreement, claim, slack
 from arrayopt.claims.domain import Element, Integer, Numbers, Real, Symmetric
 from arrayopt.claims.known import Known
+from arrayopt.claims.sources import article
 from arrayopt.claims.walks import norm
 from arrayopt.theory import block_cosines, cosine, cosine_bounds, cosine_of_blocks, pearson, simpson
 
-SOURCE = "archive 9931 (section 9)"
+SOURCE = article(9)
 SIZES = (1, 2, 3)
 XY: dict[str, Element] = {"x": Numbers((6,)), "y": Numbers((6,))}
 

@@ -9,9 +9,10 @@ import numpy as np
 from arrayopt.claims.claim import agreement, claim, slack, ulps
 from arrayopt.claims.domain import Element, Real
 from arrayopt.claims.known import Known
+from arrayopt.claims.sources import article
 from arrayopt.theory.dominated import POWER_FAMILIES, PowerFamily, am_gm_split
 
-SOURCE = "archive 3194 (section 14)"
+SOURCE = article(14)
 A, B = POWER_FAMILIES["A"](), POWER_FAMILIES["B"]()
 ROUNDING = ulps(512)
 """Of exponentials whose exponents, sums of products of logs, are below 50."""

@@ -8,6 +8,7 @@ from arrayopt.backend import Array, namespace
 from arrayopt.claims.claim import Outside, agreement, claim, slack, ulps
 from arrayopt.claims.domain import Count, Element, Integer, Numbers, Probability, Real, Signs
 from arrayopt.claims.known import Known
+from arrayopt.claims.sources import article
 from arrayopt.core.logsumexp import logsumexp, softmax
 from arrayopt.theory.dropout import (
     all_masks,
@@ -22,7 +23,7 @@ from arrayopt.theory.dropout import (
     squared_loss_split,
 )
 
-SOURCE = "archive 8770 (section 18)"
+SOURCE = article(18)
 ROUNDING = ulps(64)
 KEEP = Real(0.05, 1.0)
 X: dict[str, Element] = {"d": Integer(1, 4), "x": Numbers(("d",), low=-3.0, high=3.0), "p": KEEP}

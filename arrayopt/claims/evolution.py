@@ -23,8 +23,11 @@ from arrayopt.sampling import (
     weighted_mean,
 )
 
-VIEW = "sampling.md section 1"
-NOTES = "sampling.md section 2"
+CONSENSUS = "Pinnau et al., A consensus-based model for global optimization and its mean-field limit, 2017"
+PATH_INTEGRAL = "Williams et al., Information theoretic MPC for model-based reinforcement learning, 2017"
+CROSS_ENTROPY = "Rubinstein, The cross-entropy method for combinatorial and continuous optimization, 1999"
+EXPLORING = "Sehnke et al., Parameter-exploring policy gradients, 2010"
+RECHENBERG = "Rechenberg, Evolutionsstrategie, 1973"
 ALPHA = Real(0.05, 20.0, log=True)
 POINTS: dict[str, Element] = {
     "n": Integer(2, 8), "d": Integer(1, 3), "x": Numbers(("n", "d")), "f": Numbers(("n",)),
@@ -32,7 +35,7 @@ POINTS: dict[str, Element] = {
 }  # fmt: skip
 
 
-@claim(VIEW, POINTS, kind="equivalence", tolerance=1e-12)
+@claim(CONSENSUS, POINTS, kind="equivalence", tolerance=1e-12)
 def consensus(x: Array, f: Array, mean: Array, alpha: float) -> float:
     r"""The consensus point $\sum x_i e^{-f_i / \alpha} / \sum e^{-f_i / \alpha}$ is $\theta$ plus a mean step.
 
@@ -42,7 +45,7 @@ def consensus(x: Array, f: Array, mean: Array, alpha: float) -> float:
     return agreement(consensus_point(x, f, alpha), mean + weighted_mean(w, x - mean), size(x, mean))
 
 
-@claim(VIEW, POINTS, kind="equivalence", tolerance=1e-12)
+@claim(PATH_INTEGRAL, POINTS, kind="equivalence", tolerance=1e-12)
 def mppi(n: int, x: Array, f: Array, mean: Array, alpha: float) -> float:
     """MPPI is that, too: the same weights, at the temperature lambda, without a division by q."""
     method = MPPI(n=n, temperature=alpha, sigma=0.4)
@@ -50,7 +53,7 @@ def mppi(n: int, x: Array, f: Array, mean: Array, alpha: float) -> float:
     return agreement(after.mean, consensus_point(x, f, alpha), size(x, mean))
 
 
-@claim(VIEW, POINTS, kind="equivalence", tolerance=1e-12)
+@claim(PATH_INTEGRAL, POINTS, kind="equivalence", tolerance=1e-12)
 def mppi_control_cost(n: int, x: Array, f: Array, mean: Array, alpha: float) -> float:
     r"""With the control cost $\gamma = \lambda$ its weights are those of a prior $N(0, \Sigma)$, divided by q."""
     xp, x = namespace(x), mean + x / 10
@@ -60,8 +63,8 @@ def mppi_control_cost(n: int, x: Array, f: Array, mean: Array, alpha: float) -> 
     return agreement(found, tempered_weights(f, alpha, log_q, log_p).weights, 1 + size(x, mean) ** 2)
 
 
-@claim(VIEW, {"n": Integer(2, 8), "d": Integer(1, 2), "x": Numbers(("n", "d")), "f": Numbers(("n",)), "alpha": ALPHA},
-       kind="equivalence", tolerance=1e-12)  # fmt: skip
+@claim(CROSS_ENTROPY, {"n": Integer(2, 8), "d": Integer(1, 2), "x": Numbers(("n", "d")), "f": Numbers(("n",)),
+                       "alpha": ALPHA}, kind="equivalence", tolerance=1e-12)  # fmt: skip
 def cross_entropy(n: int, d: int, x: Array, f: Array, alpha: float) -> float:
     """The elite of cross-entropy have the importance weights of what is 0 on a quantile, infinite elsewhere."""
     xp, method = namespace(x), CrossEntropy(n=n, elite=0.5, noise=0.1)
@@ -81,7 +84,7 @@ PAIRS: dict[str, Element] = {
 }  # fmt: skip
 
 
-@claim(NOTES, PAIRS, kind="equivalence", tolerance=1e-13)
+@claim(EXPLORING, PAIRS, kind="equivalence", tolerance=1e-13)
 def pgpe(u: Array, values: Array, sigma: Array) -> float:
     r"""PGPE is REINFORCE for a Gaussian of parameters, by its mean and its deviations, on the same samples.
 
@@ -97,7 +100,7 @@ def pgpe(u: Array, values: Array, sigma: Array) -> float:
 
 
 @claim(
-    NOTES, {"d": Integer(1, 3), "H": Symmetric("d", -3.0, 3.0), "b": Numbers(("d",), low=-2.0, high=2.0),
+    EXPLORING, {"d": Integer(1, 3), "H": Symmetric("d", -3.0, 3.0), "b": Numbers(("d",), low=-2.0, high=2.0),
             "mu": Numbers(("d",), low=-2.0, high=2.0), "sigma": Numbers(("d",), low=0.5, high=2.0)},
     kind="equality", tolerance=1e-13,
 )  # fmt: skip
@@ -109,7 +112,7 @@ def pgpe_of_quadratics(d: int, H: Array, b: Array, mu: Array, sigma: Array) -> f
     return min(agreement(by_mean, H @ mu + b, 100.0), agreement(by_sigma, xp.linalg.diagonal(H) * sigma, 100.0))
 
 
-@claim(NOTES, {"x": Numbers((3,), low=-2.0, high=2.0), "sigma": Real(0.05, 1.0), "lr": Real(0.01, 1.0)},
+@claim(EXPLORING, {"x": Numbers((3,), low=-2.0, high=2.0), "sigma": Real(0.05, 1.0), "lr": Real(0.01, 1.0)},
        kind="equivalence", tolerance=ulps(512))  # fmt: skip
 def pgpe_at_rest(x: Array, sigma: float, lr: float) -> float:
     r"""With deviations held it is an evolution strategy with the rate $\eta \sigma^2$."""
@@ -123,7 +126,7 @@ def pgpe_at_rest(x: Array, sigma: float, lr: float) -> float:
     return agreement(ends[0], ends[1], 2.0 + lr)
 
 
-@claim(NOTES, {"d": Integer(1, 6), "place": Integer(0, 4), "sigma": Real(0.1, 10.0)}, kind="equality",
+@claim(RECHENBERG, {"d": Integer(1, 6), "place": Integer(0, 4), "sigma": Real(0.1, 10.0)}, kind="equality",
        tolerance=ulps(16))  # fmt: skip
 def one_fifth(d: int, sigma: float, place: int) -> float:
     """In the (1+1) strategy one success in five leaves sigma as it is, whichever of the five it is."""
@@ -135,7 +138,7 @@ def one_fifth(d: int, sigma: float, place: int) -> float:
     return agreement(state.sigma[0], sigma)
 
 
-@claim(VIEW, kind="probability", tolerance=0.0, portable=False)
+@claim(CONSENSUS, kind="probability", tolerance=0.0, portable=False)
 def consensus_contracts() -> float:
     r"""Around a consensus at rest the mean square changes by $(1 - \lambda h)^2 + \sigma^2 h$ in a step h of time.
 
@@ -176,6 +179,6 @@ def _progress() -> float:
 
 
 KNOWN = (
-    Known("evolution.progress", "n times the best rate of progress of the (1+1) strategy on the sphere", NOTES, "0.2",
-          _progress),
+    Known("evolution.progress", "n times the best rate of progress of the (1+1) strategy on the sphere", RECHENBERG,
+          "0.2", _progress),
 )  # fmt: skip

@@ -11,6 +11,9 @@ from arrayopt.backend import Namespace
 from arrayopt.claims.claim import Claim, Outside
 from arrayopt.claims.domain import instance
 
+NOTHING = "no instance of the domain was met"
+"""The error of a reader to which every instance was `Outside`."""
+
 
 @dataclass
 class Finding:

@@ -8,7 +8,7 @@ from arrayopt.backend import Array, namespace
 from arrayopt.claims.claim import Outside, agreement, claim, slack, ulps
 from arrayopt.claims.domain import Choice, Element, Integer, Numbers, Probability, Real
 from arrayopt.claims.runs import norm
-from arrayopt.claims.sampling_view import GRID, NOTES, PRIOR, on_a_grid
+from arrayopt.claims.sampling_view import DERIVED, GRID, PRIOR, on_a_grid
 from arrayopt.claims.walks import away
 from arrayopt.problems.problem import like
 from arrayopt.sampling import (
@@ -25,13 +25,13 @@ VALUES: dict[str, Element] = {
 }  # fmt: skip
 
 
-@claim(NOTES, {**VALUES, "p": Probability("n"), "more": Real(1.0, 10.0)}, tolerance=ulps(64), infimum=0.0)
+@claim(DERIVED, {**VALUES, "p": Probability("n"), "more": Real(1.0, 10.0)}, tolerance=ulps(64), infimum=0.0)
 def increases(f: Array, alpha: float, p: Array, more: float) -> float:
     r"""$F(\alpha) = -\alpha \log E e^{-l / \alpha}$ increases with $\alpha$."""
     return slack(empirical_free_energy(f, alpha, p), empirical_free_energy(f, alpha * more, p))
 
 
-@claim(NOTES, VALUES, kind="limit", tolerance=ulps(512), infimum=0.0)
+@claim(DERIVED, VALUES, kind="limit", tolerance=ulps(512), infimum=0.0)
 def cold(n: int, f: Array, alpha: float) -> float:
     r"""$\min l \le F \le \min l + \alpha \log n$, for n values alike: as $\alpha \to 0$ it is the least."""
     xp, found = namespace(f), float(empirical_free_energy(f, alpha))
@@ -39,7 +39,7 @@ def cold(n: int, f: Array, alpha: float) -> float:
     return min(slack(least, found, scale), slack(found, least + scale, scale))
 
 
-@claim(NOTES, {**VALUES, "p": Probability("n")}, kind="limit", tolerance=1e-11, infimum=0.0)
+@claim(DERIVED, {**VALUES, "p": Probability("n")}, kind="limit", tolerance=1e-11, infimum=0.0)
 def hot(f: Array, alpha: float, p: Array) -> float:
     r"""$E l - \frac{1}{8 \alpha} (\max l - \min l)^2 \le F \le E l$: as $\alpha \to \infty$ it is the mean."""
     xp = namespace(f, p)
@@ -52,7 +52,7 @@ def hot(f: Array, alpha: float, p: Array) -> float:
 
 
 @claim(
-    NOTES, {"domain": Choice(("ball", "sphere")), "n": Integer(1, 6), "g": Numbers(("n",)),
+    DERIVED, {"domain": Choice(("ball", "sphere")), "n": Integer(1, 6), "g": Numbers(("n",)),
             "radius": Real(0.1, 2.0), "k": Real(1e-2, 1e4, log=True), "more": Real(1.0, 3.0)},
     tolerance=ulps(64), infimum=0.0,
 )  # fmt: skip
@@ -64,7 +64,7 @@ def of_linear_on_ball(domain: Domain, n: int, g: Array, radius: float, k: float,
 
 
 @claim(
-    NOTES, {"domain": Choice(("ball", "sphere")), "n": Integer(1, 6), "g": Numbers(("n",)),
+    DERIVED, {"domain": Choice(("ball", "sphere")), "n": Integer(1, 6), "g": Numbers(("n",)),
             "radius": Real(0.1, 2.0), "k": Real(1e-2, 1e2, log=True)},
     kind="limit", tolerance=1e-10, infimum=0.0,
 )  # fmt: skip
@@ -77,7 +77,7 @@ def of_linear_when_hot(domain: Domain, n: int, g: Array, radius: float, k: float
     return slack(-_of_linear(domain, g, radius, k), most, most)
 
 
-@claim(NOTES, PRIOR, kind="equality", tolerance=GRID)
+@claim(DERIVED, PRIOR, kind="equality", tolerance=GRID)
 def of_quadratic(g: Array, H: Array, alpha: float, damping: float) -> float:
     r"""Of a quadratic l under $N(0, \sigma^2 I)$ the free energy is as follows, by the trapezoid rule.
 
@@ -98,7 +98,7 @@ def of_quadratic(g: Array, H: Array, alpha: float, damping: float) -> float:
     return min(margins)
 
 
-@claim(NOTES, {**PRIOR, "h": Numbers((2,), low=-2.0, high=2.0)}, kind="equality", tolerance=1e-13)
+@claim(DERIVED, {**PRIOR, "h": Numbers((2,), low=-2.0, high=2.0)}, kind="equality", tolerance=1e-13)
 def slope(g: Array, H: Array, alpha: float, damping: float, h: Array) -> float:
     r"""The mean step is the slope of the free energy by g.
 

@@ -8,6 +8,7 @@ from arrayopt.claims.claim import agreement, claim, slack, ulps
 from arrayopt.claims.domain import DTYPES, Element, Numbers, Real
 from arrayopt.claims.known import Known
 from arrayopt.claims.smoothing import ALL, KERNELS, RAMPS
+from arrayopt.claims.sources import article
 from arrayopt.smooth import (
     STEP,
     Gaussian,
@@ -21,7 +22,7 @@ from arrayopt.smooth import (
     swish,
 )
 
-SOURCE = "archive 8718 (section 21)"
+SOURCE = article(21)
 ROUNDING = ulps(16)
 SCALE = Real(1e-2, 1e2, log=True)
 POINT = Numbers((1,), spread=1.0, dtype="dtype")

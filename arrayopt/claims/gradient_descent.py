@@ -11,13 +11,13 @@ from arrayopt.claims.claim import Outside, claim, slack
 from arrayopt.claims.domain import Element, Integer, Numbers, Real, Signs, Symmetric
 from arrayopt.claims.known import Known
 from arrayopt.claims.runs import Function, iterates, norm, quadratic, smooth, softplus
+from arrayopt.claims.sources import second_order
 from arrayopt.core.random import generator
 from arrayopt.firstorder import SGD, Momentum
 from arrayopt.problems import LogisticRegression, two_basins
 from arrayopt.secondorder import Newton, SteepestDescent
 
-SOURCE = "second_order.md section 6, claim {}"
-SURVEY = "survey.md section 2"
+SURVEY = "survey, section 2"
 EXACT = SteepestDescent(line_search="exact")
 SHARES: dict[str, Element] = {
     "n": Integer(2, 4), "kappa": Real(1.5, 1e3, log=True), "shares": Numbers(("n",), low=0.0, high=1.0),
@@ -49,7 +49,7 @@ def steepest(g: Array, d: Array) -> float:
     return slack(-float(g @ d), size, size) if size > 0 else 1.0
 
 
-@claim(SOURCE.format(19), SHARES, tolerance=1e-12, infimum=0.0)
+@claim(second_order(19), SHARES, tolerance=1e-12, infimum=0.0)
 def exact_step(kappa: float, shares: Array, x: Array) -> float:
     r"""With an exact step at most $(\frac{\kappa - 1}{\kappa + 1})^2$ of the excess of a quadratic is left."""
     f = _diagonal(kappa**shares)
@@ -58,7 +58,7 @@ def exact_step(kappa: float, shares: Array, x: Array) -> float:
 
 
 @claim(
-    SOURCE.format(19), {"kappa": Real(1.5, 1e3, log=True), "size": Real(1e-3, 1e3, log=True)}, kind="equality",
+    second_order(19), {"kappa": Real(1.5, 1e3, log=True), "size": Real(1e-3, 1e3, log=True)}, kind="equality",
     tolerance=1e-12,
 )  # fmt: skip
 def worst_start(kappa: float, size: float) -> float:
@@ -123,21 +123,21 @@ def _huber(k: int, c: Array, t: Array, x: Array) -> tuple[float, float]:
     return float(value(_descended(f, x, 1 / L, k))), L * float(x @ x)
 
 
-@claim(SOURCE.format(20), HUBER, infimum=0.0)
+@claim(second_order(20), HUBER, infimum=0.0)
 def smooth_rate(k: int, c: Array, t: Array, x: Array) -> float:
     r"""With steps of $1/L$ a convex f has $f_k - f^* \le \frac{L R^2}{4k + 2}$; equality for Huber functions."""
     excess, size = _huber(k, c, t, x)
     return 1 - excess * (4 * k + 2) / size
 
 
-@claim(SOURCE.format(20), HUBER, infimum=1 - 12 / 26)
+@claim(second_order(20), HUBER, infimum=1 - 12 / 26)
 def textbook_rate(k: int, c: Array, t: Array, x: Array) -> float:
     r"""So $f_k - f^* \le \frac{L R^2}{2k}$, as textbooks have it, is never reached, but $\frac{k}{2k + 1}$ of it is."""
     excess, size = _huber(k, c, t, x)
     return 1 - excess * 2 * k / size
 
 
-@claim(SOURCE.format(20), SHARES, infimum=0.0)
+@claim(second_order(20), SHARES, infimum=0.0)
 def convex_rate(kappa: float, shares: Array, x: Array) -> float:
     r"""With steps of $\frac{2}{L + \mu}$ the error shrinks by $\frac{\kappa - 1}{\kappa + 1}$ at least."""
     after = _descended(_diagonal(kappa**shares), x, 2 / (kappa + 1))
@@ -255,6 +255,6 @@ def _figure() -> float:
 KNOWN = (
     Known(
         "gradient_descent.condition_ten", r"What an exact step leaves of the error from $(10, 1)$ on diag(1, 10)",
-        SOURCE.format(19), "0.669421487603", _figure,
+        second_order(19), "0.669421487603", _figure,
     ),
 )  # fmt: skip

@@ -8,6 +8,7 @@ from arrayopt.backend import Array, namespace
 from arrayopt.claims.claim import Outside, agreement, claim, slack
 from arrayopt.claims.domain import Element, Integer, Numbers, Real
 from arrayopt.claims.known import Known
+from arrayopt.claims.sources import article
 from arrayopt.claims.walks import away
 from arrayopt.sketch import (
     SIGN_COSINE_GAP,
@@ -20,7 +21,7 @@ from arrayopt.sketch import (
     stable_collision,
 )
 
-SOURCE = "archive 8706 (section 23)"
+SOURCE = article(23)
 COSINE: dict[str, Element] = {"c": Real(-1.0, 1.0)}
 
 

@@ -9,6 +9,7 @@ from arrayopt.backend import Array, namespace
 from arrayopt.claims.claim import Outside, agreement, claim, host, slack
 from arrayopt.claims.designs import every, normal_rule
 from arrayopt.claims.domain import Element, Integer, Numbers, Probability, Real
+from arrayopt.claims.sources import article
 from arrayopt.claims.walks import norm
 from arrayopt.core.logsumexp import softmax
 from arrayopt.core.random import generator
@@ -24,8 +25,9 @@ from arrayopt.sampling import (
 )
 from arrayopt.sampling.policy import scores
 
-SOURCE = "archive 7521 (section 3)"
-NOTES = "sampling.md section 1"
+SOURCE = article(3)
+DERIVED = f"{SOURCE}, derived"
+OWEN = "Owen, Monte Carlo theory, methods and examples, 2013, chapter 9"
 WORLD: dict[str, Element] = {
     "n": Integer(1, 3), "f": Numbers((3,), low=-2.0, high=2.0), "p": Probability(3, positive=True),
     "q": Probability(3, positive=True),
@@ -38,7 +40,7 @@ COUNTS: dict[str, Element] = {
 """Three outcomes, and a sample in which their frequencies are q."""
 
 
-@claim(NOTES, WORLD, kind="equality", tolerance=1e-12)
+@claim(OWEN, WORLD, kind="equality", tolerance=1e-12)
 def unbiased(n: int, f: Array, p: Array, q: Array) -> float:
     r"""$\frac1n \sum \frac{p(x_i)}{q(x_i)} f(x_i)$ has the expectation $E_p f$, by enumeration.
 
@@ -51,7 +53,7 @@ def unbiased(n: int, f: Array, p: Array, q: Array) -> float:
     return min(agreement(chance @ found.mean, p @ f, size), agreement(chance @ found.mean_weight, 1.0, size))
 
 
-@claim(NOTES, {**WORLD, "n": Integer(2, 3)}, kind="equality", tolerance=1e-12)
+@claim(OWEN, {**WORLD, "n": Integer(2, 3)}, kind="equality", tolerance=1e-12)
 def variance(n: int, f: Array, p: Array, q: Array) -> float:
     r"""Its variance is $\frac1n (E_q (p f / q)^2 - (E_p f)^2)$, by enumeration.
 
@@ -65,7 +67,7 @@ def variance(n: int, f: Array, p: Array, q: Array) -> float:
     return min(agreement(chance @ (found.mean - p @ f) ** 2, law, size), agreement(chance @ found.variance, law, size))
 
 
-@claim(NOTES, WORLD, tolerance=1e-13, infimum=0.0)
+@claim(OWEN, WORLD, tolerance=1e-13, infimum=0.0)
 def least_variance(f: Array, p: Array, q: Array) -> float:
     r"""$E_q (p f / q)^2 \ge (E_p |f|)^2$: no q has less variance than $q \propto p |f|$.
 
@@ -76,7 +78,7 @@ def least_variance(f: Array, p: Array, q: Array) -> float:
     return slack(float(p @ abs(f)) ** 2, second, second + 1e-6)
 
 
-@claim(NOTES, {**WORLD, "n": Integer(1, 2), "b": Real(-5.0, 5.0)}, kind="equality", tolerance=1e-12)
+@claim(OWEN, {**WORLD, "n": Integer(1, 2), "b": Real(-5.0, 5.0)}, kind="equality", tolerance=1e-12)
 def gradient(n: int, f: Array, p: Array, q: Array, b: float) -> float:
     r"""$\nabla_\theta E_{p_\theta} f = E_q \frac{p}{q} (f - b) \nabla_\theta \log p$ for every constant b.
 
@@ -119,7 +121,7 @@ def without_q(f: Array, x: Array, counts: Array, alpha: float) -> float:
 
 
 @claim(
-    NOTES, {"g": Numbers((2,), low=-1.0, high=1.0), "s": Real(0.05, 1.5)}, kind="equality", tolerance=1e-11,
+    DERIVED, {"g": Numbers((2,), low=-1.0, high=1.0), "s": Real(0.05, 1.5)}, kind="equality", tolerance=1e-11,
 )  # fmt: skip
 def linear_objective(g: Array, s: float) -> float:
     r"""For linear l under $N(0, \sigma^2 I)$ the share of effective samples is $e^{-\sigma^2 \|g\|^2 / \alpha^2}$.
@@ -152,7 +154,7 @@ def tends_to_newton() -> float:
     return min(margins)
 
 
-@claim(NOTES, kind="probability", tolerance=0.0, portable=False)
+@claim(DERIVED, kind="probability", tolerance=0.0, portable=False)
 def tends_to_levenberg_marquardt() -> float:
     r"""Samples of $N(0, \sigma^2 I)$, not divided by it, tend to the step of Levenberg and Marquardt, hot and cold."""
     margins = []

@@ -9,6 +9,7 @@ from arrayopt.backend import Array, namespace
 from arrayopt.claims.claim import agreement, claim, slack, ulps
 from arrayopt.claims.domain import Count, Element, Integer, Numbers, Real
 from arrayopt.claims.known import Known
+from arrayopt.claims.sources import article
 from arrayopt.theory.dropout import all_masks
 from arrayopt.theory.initialisation import initial_weights, scheme_std, uniform_limit
 from arrayopt.theory.propagation import gaussian_moment, initial_scale, ntk_linear, selu_constants
@@ -19,7 +20,7 @@ from arrayopt.theory.truncation import (
     truncated_normal_variance,
 )
 
-SOURCE = "archive 8747 (section 19)"
+SOURCE = article(19)
 CONSTANTS = "archive 8620 (section 19)"
 ROUNDING = ulps(64)
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(96)

@@ -11,6 +11,7 @@ from arrayopt.backend import Array, Namespace, namespace
 from arrayopt.claims.claim import agreement, claim, slack, ulps
 from arrayopt.claims.domain import Choice, Element, Integer, Numbers, Probability, Real, Symmetric
 from arrayopt.claims.known import Known
+from arrayopt.claims.sources import article
 from arrayopt.core.logsumexp import logsumexp
 from arrayopt.errors import OptionError
 from arrayopt.theory.integral_bounds import (
@@ -21,7 +22,7 @@ from arrayopt.theory.integral_bounds import (
     integral_exact,
 )
 
-SOURCE = "archive 3630 (section 12)"
+SOURCE = article(12)
 ROUNDING = ulps(64)
 S: dict[str, Element] = {"s": Real(1.0, 1e6, log=True)}
 """The root that the article names, of which epsilon is (s^2 - 1) / 12: 0 for s = 1."""

@@ -6,6 +6,7 @@ from arrayopt.backend import Array, namespace
 from arrayopt.claims.claim import claim
 from arrayopt.claims.domain import Choice, Element, Integer, Numbers, Orthogonal
 from arrayopt.claims.runs import Function, apart, iterates, norm, same, smooth, softplus
+from arrayopt.claims.sources import second_order
 from arrayopt.core.method import Method
 from arrayopt.secondorder import (
     BFGS,
@@ -21,8 +22,6 @@ from arrayopt.secondorder import (
     TrustRegion,
 )
 from arrayopt.secondorder.conjugate_gradient import SHARES
-
-SOURCE = "second_order.md section 6, claim {}"
 
 SCALED: dict[str, Method] = {
     **{f"steepest_{s}": SteepestDescent(line_search=s) for s in ("armijo", "weak_wolfe", "hager_zhang")},
@@ -54,7 +53,7 @@ def _rosenbrock(unit: float) -> Function:
 
 
 @claim(
-    SOURCE.format(25),
+    second_order(25),
     {"method": Choice(tuple(SCALED)), "k": Integer(-100, 100), "x": Numbers((2,), low=-2.0, high=2.0)},
     kind="equivalence", tolerance=0.0,
 )  # fmt: skip
@@ -65,7 +64,7 @@ def multiples(method: str, k: int, x: Array) -> float:
 
 
 @claim(
-    SOURCE.format(25),
+    second_order(25),
     {"method": Choice(("bfgs", "sgd")), "k": Integer(-100, 100), "x": Numbers((2,), low=-2.0, high=2.0)},
     kind="equivalence", tolerance=0.0, expect="refuted", instead="invariances.multiples",
     witness={"method": "bfgs", "k": 5, "x": np.array([-1.2, 1.0])},
@@ -118,14 +117,14 @@ NEWTON = {
 }  # fmt: skip
 
 
-@claim(SOURCE.format(24), {"method": Choice(tuple(NEWTON)), **_with()}, kind="equivalence", tolerance=1e-8)
+@claim(second_order(24), {"method": Choice(tuple(NEWTON)), **_with()}, kind="equivalence", tolerance=1e-8)
 def newton(method: str, W: Array, b: Array, x: Array, U: Array, V: Array, scale: Array, shift: Array) -> float:
     r"""Newton's iterates on $f(A y + c)$ are the images of those on f, for convex f and $\kappa(A) \le 10$."""
     A, back = _map(U, V, scale)
     return _covariant(NEWTON[method], NEWTON[method], W, b, x, A, back, shift, 3)
 
 
-@claim(SOURCE.format(24), _with(), kind="equivalence", tolerance=1e-8)
+@claim(second_order(24), _with(), kind="equivalence", tolerance=1e-8)
 def bfgs(W: Array, b: Array, x: Array, U: Array, V: Array, scale: Array, shift: Array) -> float:
     r"""Those of BFGS are if it starts from $A^{-1} H_0 A^{-T}$."""
     A, back = _map(U, V, scale)
@@ -134,7 +133,7 @@ def bfgs(W: Array, b: Array, x: Array, U: Array, V: Array, scale: Array, shift: 
 
 
 @claim(
-    SOURCE.format(24), {"method": Choice(("bfgs", "cg")), **_with()}, kind="equivalence", tolerance=1e-8,
+    second_order(24), {"method": Choice(("bfgs", "cg")), **_with()}, kind="equivalence", tolerance=1e-8,
     expect="refuted", instead="invariances.bfgs",
     witness={"method": "cg", "n": 2, "W": np.zeros((3, 2)), "b": np.zeros(3), "x": np.ones(2), "U": np.eye(2),
              "V": np.eye(2), "scale": np.array([0.0, 1.0]), "shift": np.zeros(2)},
@@ -153,7 +152,7 @@ TURNED: dict[str, Method] = {
 
 
 @claim(
-    SOURCE.format(26), {"method": Choice(tuple(TURNED)), **smooth(), "shift": Numbers(("n",), low=-4.0, high=4.0)},
+    second_order(26), {"method": Choice(tuple(TURNED)), **smooth(), "shift": Numbers(("n",), low=-4.0, high=4.0)},
     kind="equivalence", tolerance=1e-12,
 )  # fmt: skip
 def order_and_origin(method: str, n: int, W: Array, b: Array, x: Array, shift: Array) -> float:

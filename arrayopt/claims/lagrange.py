@@ -15,7 +15,7 @@ from arrayopt.core.method import Method
 from arrayopt.core.objective import Objective
 from arrayopt.secondorder import BFGS, LBFGS, SteepestDescent
 
-SOURCE = "survey.md section 8 (Lagrange)"
+SOURCE = "survey, section 8 (Lagrange)"
 PROGRAM: dict[str, Element] = {
     "k": Integer(1, 2), "n": Integer(2, 3), "A": Symmetric("n", 1.0, 4.0), "Q": Orthogonal("n"),
     "b": Numbers(("n",)), "c": Numbers(("k",)), "s": Real(0.5, 2.0),

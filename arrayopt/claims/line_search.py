@@ -11,6 +11,7 @@ from arrayopt.backend import Array, namespace
 from arrayopt.claims.claim import Outside, claim, host
 from arrayopt.claims.domain import Choice, Element, Integer, Numbers, Real
 from arrayopt.claims.runs import iterates, norm, smooth, softplus
+from arrayopt.claims.sources import second_order
 from arrayopt.core.objective import Objective
 from arrayopt.secondorder import ConjugateGradient, SteepestDescent
 from arrayopt.secondorder.conjugate_gradient import SHARES
@@ -25,7 +26,6 @@ from arrayopt.secondorder.line_search import (
     search_by,
 )
 
-SOURCE = "second_order.md section 6, claim {}"
 Phi = Callable[[float], tuple[float, float]]
 
 
@@ -110,14 +110,14 @@ def _strong(at: tuple[float, ...], c2: float) -> float:
 FIELDS: dict[str, Any] = {"tolerance": 0.0, "smooth": False, "infimum": 0.0}
 
 
-@claim(SOURCE.format(18), {**LINE, "c1": Real(1e-4, 0.9)}, **FIELDS)
+@claim(second_order(18), {**LINE, "c1": Real(1e-4, 0.9)}, **FIELDS)
 def armijo(which: int, size: Array, rate: Array, phase: Array, first: float, c1: float) -> float:
     r"""Backtracking ends at $\phi(a) \le \phi(0) + c_1 a \phi'(0)$."""
     return _armijo(_accepted(Armijo(c1=c1), _phi(which, size, rate, phase), first, size), c1)
 
 
 @claim(
-    SOURCE.format(18), LINE, tolerance=0.0, smooth=False, expect="refuted",
+    second_order(18), LINE, tolerance=0.0, smooth=False, expect="refuted",
     instead="line_search.weak_wolfe",
     witness={"which": 1, "size": np.zeros(3), "rate": np.ones(3), "phase": np.zeros(3), "first": 1e-3},
 )  # fmt: skip
@@ -127,14 +127,14 @@ def armijo_and_the_slope(which: int, size: Array, rate: Array, phase: Array, fir
     return (at[4] - at[2]) / -at[2]
 
 
-@claim(SOURCE.format(18), WOLFE, **FIELDS)
+@claim(second_order(18), WOLFE, **FIELDS)
 def weak_wolfe(which: int, size: Array, rate: Array, phase: Array, first: float, c1: float, gap: float) -> float:
     r"""Weak Wolfe conditions hold where their search ends: Armijo's, and $\phi'(a) \ge c_2 \phi'(0)$."""
     at = _accepted(WeakWolfe(c1=c1, c2=c1 + gap), _phi(which, size, rate, phase), first, size)
     return min(_armijo(at, c1), _weak(at, c1 + gap))
 
 
-@claim(SOURCE.format(18), WOLFE, **FIELDS)
+@claim(second_order(18), WOLFE, **FIELDS)
 def more_thuente(which: int, size: Array, rate: Array, phase: Array, first: float, c1: float, gap: float) -> float:
     r"""More and Thuente's search ends at the strong Wolfe conditions: Armijo's, and $|\phi'(a)| \le c_2 |\phi'(0)|$."""
     rule = MoreThuente(c1=c1, c2=c1 + gap, rounding=0.0, most=100)
@@ -142,7 +142,7 @@ def more_thuente(which: int, size: Array, rate: Array, phase: Array, first: floa
     return min(_armijo(at, c1), _strong(at, c1 + gap))
 
 
-@claim(SOURCE.format(18), {**LINE, "delta": Real(1e-3, 0.49), "sigma": Real(0.5, 0.95)}, **FIELDS)
+@claim(second_order(18), {**LINE, "delta": Real(1e-3, 0.49), "sigma": Real(0.5, 0.95)}, **FIELDS)
 def hager_zhang(which: int, size: Array, rate: Array, phase: Array, first: float, delta: float, sigma: float) -> float:
     r"""Hager and Zhang's search ends at the weak Wolfe conditions, or the approximate ones.
 
@@ -155,7 +155,7 @@ def hager_zhang(which: int, size: Array, rate: Array, phase: Array, first: float
     return min(_weak(at, sigma), max(_armijo(at, delta), near))
 
 
-@claim(SOURCE.format(18), LINE, tolerance=0.0, smooth=False, kind="limit")
+@claim(second_order(18), LINE, tolerance=0.0, smooth=False, kind="limit")
 def bisection(which: int, size: Array, rate: Array, phase: Array, first: float) -> float:
     """Bisection ends next to where the slope changes its sign, from negative to positive."""
     phi = _phi(which, size, rate, phase)
@@ -165,7 +165,7 @@ def bisection(which: int, size: Array, rate: Array, phase: Array, first: float) 
 
 
 @claim(
-    SOURCE.format(18),
+    second_order(18),
     {"curvature": Real(1e-3, 1e3, log=True), "slope": Real(1e-3, 1e3, log=True), "first": Real(1e-3, 1e3, log=True)},
     kind="equality", tolerance=4 * 2.0**-52,
 )  # fmt: skip
@@ -185,7 +185,7 @@ def _lipschitz(W: Array) -> float:
 
 
 @claim(
-    SOURCE.format(29),
+    second_order(29),
     {"beta": Choice(("none", *SHARES)), "k": Integer(1, 6), **smooth(), "c1": Real(1e-3, 0.4), "gap": Real(1e-2, 0.55)},
     tolerance=1e-10, infimum=0.0,
 )  # fmt: skip

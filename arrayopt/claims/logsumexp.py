@@ -8,9 +8,10 @@ from arrayopt.backend import Array, namespace
 from arrayopt.claims.claim import Outside, agreement, claim, host, slack, ulps
 from arrayopt.claims.domain import DTYPES, Element, Integer, Numbers, Probability, Real
 from arrayopt.claims.known import Known
+from arrayopt.claims.sources import article
 from arrayopt.core.logsumexp import logsumexp, softmax
 
-SOURCE = "archive 9070 (section 10)"
+SOURCE = article(10)
 ROUNDING = ulps(64)
 X: dict[str, Element] = {"dtype": DTYPES, "n": Integer(1, 6), "x": Numbers(("n",), spread=5.0, dtype="dtype")}
 XY: dict[str, Element] = {**X, "y": Numbers(("n",), spread=5.0, dtype="dtype")}

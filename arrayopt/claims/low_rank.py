@@ -7,10 +7,11 @@ import numpy as np
 from arrayopt.backend import Array, namespace
 from arrayopt.claims.claim import agreement, claim, slack
 from arrayopt.claims.domain import Choice, Element, Integer, Numbers, Real
+from arrayopt.claims.sources import article
 from arrayopt.claims.walks import largest, norm
 from arrayopt.sketch import LowRank, article_svd, randomized_svd
 
-SOURCE = "archive 8706 (section 23)"
+SOURCE = article(23)
 MATRIX: dict[str, Element] = {
     "rows": Integer(4, 9), "columns": Integer(4, 9), "rank": Integer(1, 3), "a": Numbers(("rows", "columns")),
 }  # fmt: skip

@@ -8,6 +8,7 @@ from arrayopt.backend import Array, namespace
 from arrayopt.claims.claim import Outside, agreement, claim, host, slack, ulps
 from arrayopt.claims.domain import DTYPES, Element, Numbers, Real
 from arrayopt.claims.smoothing import ALL, FUNCTION, KERNELS, RAMPS, SCALE, apart, function, positive, quadrature
+from arrayopt.claims.sources import article
 from arrayopt.core.logsumexp import logsumexp
 from arrayopt.errors import OptionError
 from arrayopt.smooth import (
@@ -22,7 +23,7 @@ from arrayopt.smooth import (
     softplus,
 )
 
-SOURCE = "archive 8718 (section 21)"
+SOURCE = article(21)
 X = Real(-8.0, 8.0)
 XS: dict[str, Element] = {"x": X, "scale": SCALE}
 HINGES: dict[str, Element] = {

@@ -7,6 +7,7 @@ import numpy as np
 from arrayopt.backend import Array, namespace
 from arrayopt.claims.claim import agreement, claim, slack, ulps
 from arrayopt.claims.domain import Choice, Element, Integer, Numbers, Real
+from arrayopt.claims.sources import article
 from arrayopt.claims.walks import LR, MU, WALK, away, follow, largest, same, slot, states, updates
 from arrayopt.firstorder import SGD, Momentum, Nesterov
 from arrayopt.firstorder.momentum import VelocityStep
@@ -27,7 +28,7 @@ def _witness(**fields: Any) -> dict[str, Any]:
     return {k: np.asarray(x) if isinstance(x, list) else x for k, x in found.items()}
 
 
-@claim("archive 8634 (section 26)", D, kind="equivalence", tolerance=ROUNDING)
+@claim(article(26), D, kind="equivalence", tolerance=ROUNDING)
 def ball_is_mean(p: Array, g: Array, mu: float, lr: float) -> float:
     r"""Heavy ball at the rate $\eta$ is the running mean $m = \mu m + (1-\mu) g$ at the rate $\eta / (1-\mu)$."""
     mean = Momentum(lr=lr / (1 - mu), momentum=mu, form="ema")

@@ -5,12 +5,13 @@ import numpy as np
 from arrayopt.backend import Array, namespace
 from arrayopt.claims.claim import Outside, agreement, claim, slack, ulps
 from arrayopt.claims.domain import Choice, Element, Integer, Numbers, Orthogonal, Real
+from arrayopt.claims.sources import article
 from arrayopt.claims.walks import away, follow, largest, norm, same, whole
 from arrayopt.core.orthogonal import inverse_root, msign
 from arrayopt.firstorder import Muon, Shampoo, Signum, Tiger
 from arrayopt.theory import dual_norm, steepest_step
 
-MUON = "archive 10592 (section 7)"
+MUON = article(7)
 LINKS = "archives 9512 and 10592 (links between articles)"
 TRAP = f"{MUON}, trap"
 ROUNDING = ulps(256)

@@ -8,6 +8,7 @@ from arrayopt.backend import Array, namespace
 from arrayopt.claims.claim import Outside, agreement, claim, slack, ulps
 from arrayopt.claims.domain import Choice, Element, Integer, Numbers, Real, Signs, Symmetric
 from arrayopt.claims.runs import Function, iterates, norm, quadratic, quadratics
+from arrayopt.claims.sources import LITERATURE, second_order
 from arrayopt.core.method import Stop
 from arrayopt.core.objective import Objective
 from arrayopt.problems import LogisticRegression
@@ -15,14 +16,13 @@ from arrayopt.secondorder import Newton
 from arrayopt.secondorder.newton import newton_direction
 from arrayopt.secondorder.root import find_root
 
-SOURCE = "second_order.md section 6, claim {}"
-SURVEY = "survey.md section 3"
+SURVEY = "survey, section 3"
 PURE = Newton(damping="none", modification="none")
 MODIFICATIONS = Choice(("shift", "gmw", "eigenvalues"))
 
 
 @claim(
-    SOURCE.format(21), {"modification": Choice(("none", "shift", "gmw", "eigenvalues")), **quadratics(1e4, 5),
+    second_order(21), {"modification": Choice(("none", "shift", "gmw", "eigenvalues")), **quadratics(1e4, 5),
                         "x": Numbers(("n",))}, kind="equality", tolerance=ulps(64),
 )  # fmt: skip
 def one_step(modification: str, A: Array, c: Array, x: Array) -> float:
@@ -47,7 +47,7 @@ def _cubic(mu: Array, t: float) -> Function:
     )  # fmt: skip
 
 
-@claim(SOURCE.format(21), CUBIC, tolerance=1e-8, infimum=0.0)
+@claim(second_order(21), CUBIC, tolerance=1e-8, infimum=0.0)
 def squared(mu: Array, t: float, e: Array, radius: float) -> float:
     r"""$e_{k+1} \le \frac{L}{2m} e_k^2$, for a Hessian of Lipschitz constant L and at least m on the way."""
     x = radius * e
@@ -60,7 +60,7 @@ def squared(mu: Array, t: float, e: Array, radius: float) -> float:
 
 
 @claim(
-    SOURCE.format(21), {"mu": Real(0.5, 2.0), "third": Real(0.1, 1.0), "e": Real(0.02, 0.1), "side": Signs((1,))},
+    second_order(21), {"mu": Real(0.5, 2.0), "third": Real(0.1, 1.0), "e": Real(0.02, 0.1), "side": Signs((1,))},
     kind="limit", tolerance=0.2,
 )  # fmt: skip
 def order(mu: float, third: float, e: float, side: Array) -> float:
@@ -69,7 +69,7 @@ def order(mu: float, third: float, e: float, side: Array) -> float:
 
 
 @claim(
-    SOURCE.format(21),
+    second_order(21),
     {"mu": Real(0.5, 2.0), "third": Real(0.0, 1.0), "fourth": Real(0.1, 1.0), "e": Real(0.05, 0.1),
      "side": Signs((1,))},
     kind="limit", tolerance=0.2, expect="refuted", instead="newton.order",
@@ -215,7 +215,7 @@ def _direction(modification: str, A: Array, g: Array) -> float:
 
 
 @claim(
-    "second_order.md section 1 (Newton)", {**quadratics(100.0, 3), "c1": Real(0.01, 0.5)}, tolerance=1e-12, infimum=0.0
+    LITERATURE[21], {**quadratics(100.0, 3), "c1": Real(0.01, 0.5)}, tolerance=1e-12, infimum=0.0
 )  # fmt: skip
 def unit_step(c1: float, A: Array, c: Array) -> float:
     r"""Armijo's rule accepts the unit step of a quadratic if $c_1 \le \frac12$."""
@@ -223,7 +223,7 @@ def unit_step(c1: float, A: Array, c: Array) -> float:
 
 
 @claim(
-    "second_order.md section 1 (Newton)", {**quadratics(100.0, 3), "c1": Real(0.51, 0.99)}, tolerance=1e-12,
+    LITERATURE[21], {**quadratics(100.0, 3), "c1": Real(0.51, 0.99)}, tolerance=1e-12,
     expect="refuted", instead="newton.unit_step", witness={"c1": 0.9, "n": 1, "A": np.eye(1), "c": np.ones(1)},
 )  # fmt: skip
 def unit_step_whatever_the_share(c1: float, A: Array, c: Array) -> float:
@@ -246,7 +246,7 @@ ROWS: dict[str, Element] = {
 }  # fmt: skip
 
 
-@claim(SOURCE.format(23), ROWS, kind="equivalence", tolerance=1e-11)
+@claim(second_order(23), ROWS, kind="equivalence", tolerance=1e-11)
 def irls(n: int, rows: Array, t: Array, penalty: float, w: Array) -> float:
     """Newton's step on logistic regression is one of iteratively reweighted least squares."""
     loss = LogisticRegression(rows, t, penalty)
@@ -274,7 +274,7 @@ def several_steps(rows: Array, t: Array, penalty: float, w: Array) -> float:
 
 
 @claim(
-    "survey.md section 1", ROWS, kind="equality", tolerance=1e-3, expect="refuted", instead="newton.several_steps",
+    "survey, section 1", ROWS, kind="equality", tolerance=1e-3, expect="refuted", instead="newton.several_steps",
     witness={"n": 1, "rows": np.ones((6, 1)), "t": np.ones(6), "penalty": 0.01, "w": np.zeros(1)},
 )  # fmt: skip
 def closed_form(rows: Array, t: Array, penalty: float, w: Array) -> float:

@@ -7,11 +7,12 @@ from arrayopt.claims.claim import agreement, claim, slack, ulps
 from arrayopt.claims.domain import Choice, Count, Integer, Real
 from arrayopt.claims.known import Known
 from arrayopt.claims.muon import SVD, matrix, product, spectrum
+from arrayopt.claims.sources import article
 from arrayopt.claims.walks import norm
 from arrayopt.core.orthogonal import KELLER, QUINTIC, TAYLOR, Polynomial, coefficients, composite, newton_schulz, take
 from arrayopt.theory import basin_end, fixed_points, invariant_band, newton_schulz_mse
 
-SOURCE = "archive 10592 (section 7)"
+SOURCE = article(7)
 
 
 def _step(polynomials: tuple[Polynomial, ...], s: float, steps: int = 1) -> float:

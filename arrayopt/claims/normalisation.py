@@ -6,10 +6,11 @@ from arrayopt.backend import Array, namespace
 from arrayopt.claims.claim import agreement, claim
 from arrayopt.claims.domain import Element, Integer, Numbers, Probability, Real
 from arrayopt.claims.known import Known
+from arrayopt.claims.sources import article
 from arrayopt.claims.walks import same
 from arrayopt.learn import can, top_k_entropy
 
-SOURCE = "archive 8728 (section 20)"
+SOURCE = article(20)
 ROWS = 4
 PREDICTIONS: dict[str, Element] = {
     "m": Integer(2, 5), "logits": Numbers((ROWS, "m"), spread=1.5), "prior": Probability("m", positive=True),

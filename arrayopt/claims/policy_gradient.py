@@ -10,6 +10,7 @@ from arrayopt.claims.designs import normal_rule
 from arrayopt.claims.domain import Element, Exact, Integer, Numbers, Probability, Real
 from arrayopt.claims.importance import chances
 from arrayopt.claims.known import Known
+from arrayopt.claims.sources import article
 from arrayopt.claims.walks import away
 from arrayopt.core.logsumexp import softmax
 from arrayopt.problems.problem import like
@@ -25,8 +26,8 @@ from arrayopt.sampling import (
 from arrayopt.sampling.policy import scores, second_moment
 from arrayopt.sampling.smoothing import above_baseline
 
-SOURCE = "archive 7737 (section 2)"
-NOTES = "sampling.md section 2"
+SOURCE = article(2)
+BUY_FOUR = "Kool, van Hoof and Welling, Buy 4 REINFORCE samples, get a baseline for free, 2019"
 TAU = Real(0.2, 5.0, log=True)
 POLICY: dict[str, Element] = {
     "k": Integer(1, 5), "z": Numbers(("k",), low=-2.0, high=2.0), "r": Numbers(("k",), low=-1.0, high=1.0),
@@ -127,7 +128,7 @@ def mean_reward_is_no_worse(z: Array, r: Array) -> float:
 SEVERAL: dict[str, Element] = {"n": Integer(2, 3), **POLICY, "k": Integer(1, 3)}
 
 
-@claim(NOTES, SEVERAL, kind="equality", tolerance=1e-14)
+@claim(BUY_FOUR, SEVERAL, kind="equality", tolerance=1e-14)
 def leave_one_out(z: Array, r: Array, n: int) -> float:
     r"""With the mean of the others as the baseline of each of n samples there is no bias, by enumeration.
 
@@ -141,7 +142,7 @@ def leave_one_out(z: Array, r: Array, n: int) -> float:
 
 
 @claim(
-    NOTES, SEVERAL, kind="equality", tolerance=1e-3, expect="refuted",
+    BUY_FOUR, SEVERAL, kind="equality", tolerance=1e-3, expect="refuted",
     witness={"k": 2, "z": np.zeros(2), "r": np.array([1.0, 0.0]), "n": 2}, instead="policy_gradient.leave_one_out",
 )  # fmt: skip
 def mean_of_all(z: Array, r: Array, n: int) -> float:

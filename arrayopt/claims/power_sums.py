@@ -11,6 +11,7 @@ import numpy as np
 from arrayopt.claims.claim import agreement, claim, slack, ulps
 from arrayopt.claims.domain import Count, Element, Real
 from arrayopt.claims.known import Known
+from arrayopt.claims.sources import article
 from arrayopt.theory.power_sums import (
     POWER_SUM_LIMIT,
     POWER_SUM_RATE,
@@ -21,7 +22,7 @@ from arrayopt.theory.power_sums import (
     power_sum_term,
 )
 
-SOURCE = "archive 3256 (section 13)"
+SOURCE = article(13)
 EPS = float(np.finfo(np.float64).eps)
 N: dict[str, Element] = {"n": Count(1, 10**6, log=True)}
 TERMS: dict[str, Element] = {**N, "i": Count(0, 60)}

@@ -10,12 +10,13 @@ from arrayopt.claims.claim import Outside, agreement, claim, slack, ulps
 from arrayopt.claims.domain import Choice, Count, Element, Integer, Numbers, Orthogonal, Real
 from arrayopt.claims.known import Known
 from arrayopt.claims.runs import norm
+from arrayopt.claims.sources import article
 from arrayopt.core.random import generator
 from arrayopt.theory.dropout import all_masks
 from arrayopt.theory.propagation import initial_scale, random_stack, second_moments
 from arrayopt.theory.residual import post_norm_weights, pre_norm_variance, residual_stack, rms_norm
 
-SOURCE = "archive 8747 (section 19)"
+SOURCE = article(19)
 ROUNDING = ulps(256)
 DEEP: dict[str, Element] = {"layers": Count(0, 60), "v": Real(1e-3, 1e2, log=True)}
 ORTHOGONAL: dict[str, Element] = {"n": Integer(2, 6), "Q": Orthogonal("n"), "v": Real(1e-2, 1e2, log=True)}

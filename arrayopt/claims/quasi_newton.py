@@ -23,6 +23,7 @@ from arrayopt.claims.runs import (
     smooth,
     softplus,
 )
+from arrayopt.claims.sources import second_order
 from arrayopt.secondorder import BFGS, DFP, Broyden, Newton
 from arrayopt.secondorder.limited import two_loop
 from arrayopt.secondorder.linear_conjugate_gradient import conjugate_gradients
@@ -31,7 +32,6 @@ from arrayopt.secondorder.updates import (
     broyden_inverse,
 )
 
-SOURCE = "second_order.md section 6, claim {}"
 MEMBERS = Choice((Fraction(0), Fraction(1, 2), Fraction(1), Fraction(2)))
 RATIONAL: dict[str, Element] = {
     "phi": MEMBERS, "n": Integer(1, 4), "M": Exact(("n", "n"), most=3), "b": Exact(("n",), most=5),
@@ -54,7 +54,7 @@ def _member(phi: Any) -> Callable[..., Array]:
     return lambda H, s, y: broyden_inverse(H, s, y, phi)
 
 
-@claim(SOURCE.format(5), RATIONAL, kind="equivalence", tolerance=0.0, smooth=False)
+@claim(second_order(5), RATIONAL, kind="equivalence", tolerance=0.0, smooth=False)
 def conjugate(phi: Fraction, n: int, M: Array, b: Array) -> float:
     """With exact steps from I the Broyden class has the iterates of conjugate gradients: in exact arithmetic, equal."""
     A = gram(M)
@@ -63,7 +63,7 @@ def conjugate(phi: Fraction, n: int, M: Array, b: Array) -> float:
     return same((np.stack(run), np.stack(other)))
 
 
-@claim(SOURCE.format(5), RATIONAL, kind="equality", tolerance=0.0, smooth=False)
+@claim(second_order(5), RATIONAL, kind="equality", tolerance=0.0, smooth=False)
 def inverse_hessian(phi: Fraction, n: int, M: Array, b: Array) -> float:
     """After n independent steps H is the inverse of the Hessian, in exact arithmetic."""
     A = gram(M)
@@ -77,7 +77,7 @@ METHODS = {"bfgs": BFGS, "dfp": DFP, "broyden": Broyden}
 
 
 @claim(
-    SOURCE.format(5), {"method": Choice(tuple(METHODS)), **quadratics(10.0, 5)}, kind="equivalence", tolerance=1e-11
+    second_order(5), {"method": Choice(tuple(METHODS)), **quadratics(10.0, 5)}, kind="equivalence", tolerance=1e-11
 )  # fmt: skip
 def conjugate_in_floats(method: str, n: int, A: Array, c: Array) -> float:
     r"""In floats too for $\kappa \le 10$ and $n \le 5$, to $10^{-11} \|x_0 - x^*\|$."""
@@ -89,7 +89,7 @@ def conjugate_in_floats(method: str, n: int, A: Array, c: Array) -> float:
 
 
 @claim(
-    SOURCE.format(6), {**{k: v for k, v in RATIONAL.items() if k != "phi"}, "P": Exact(("n", "n"), most=2)},
+    second_order(6), {**{k: v for k, v in RATIONAL.items() if k != "phi"}, "P": Exact(("n", "n"), most=2)},
     kind="equivalence", tolerance=0.0, smooth=False,
 )  # fmt: skip
 def preconditioned(M: Array, b: Array, P: Array) -> float:
@@ -100,7 +100,7 @@ def preconditioned(M: Array, b: Array, P: Array) -> float:
 
 
 @claim(
-    SOURCE.format(6), {**quadratics(10.0, 5), "P": Symmetric("n", 1.0, 5.0, log=True)}, kind="equivalence",
+    second_order(6), {**quadratics(10.0, 5), "P": Symmetric("n", 1.0, 5.0, log=True)}, kind="equivalence",
     tolerance=1e-11,
 )  # fmt: skip
 def preconditioned_in_floats(n: int, A: Array, c: Array, P: Array) -> float:
@@ -113,7 +113,7 @@ def preconditioned_in_floats(n: int, A: Array, c: Array, P: Array) -> float:
 
 
 @claim(
-    SOURCE.format(7), {"phi": Choice((0.0, 0.5, 2.0)), **smooth(2)}, kind="equivalence", tolerance=1e-12
+    second_order(7), {"phi": Choice((0.0, 0.5, 2.0)), **smooth(2)}, kind="equivalence", tolerance=1e-12
 )  # fmt: skip
 def dixon(phi: float, W: Array, b: Array, x: Array) -> float:
     """Dixon: with exact line searches the Broyden class has the same iterates on any smooth function."""
@@ -129,7 +129,7 @@ def dixon(phi: float, W: Array, b: Array, x: Array) -> float:
 
 
 @claim(
-    SOURCE.format(8),
+    second_order(8),
     {"n": Integer(2, 4), "g": Exact(("n",)), "e": Exact(("n",)), "new": Exact(("n",)), "a": Real(0.1, 10.0)},
     kind="equivalence", tolerance=0.0, smooth=False,
 )  # fmt: skip
@@ -156,7 +156,7 @@ def _ratios(W: Array, b: Array, x: Array) -> list[float]:
     return [after / before for before, after in itertools.pairwise(errors)][-5:] if len(errors) > 5 else []
 
 
-@claim(SOURCE.format(22), smooth(), kind="limit", tolerance=0.0)
+@claim(second_order(22), smooth(), kind="limit", tolerance=0.0)
 def superlinear(W: Array, b: Array, x: Array) -> float:
     r"""BFGS converges superlinearly where f is strongly convex and smooth: of the last ratios one is below 0.3.
 
@@ -166,7 +166,7 @@ def superlinear(W: Array, b: Array, x: Array) -> float:
 
 
 @claim(
-    SOURCE.format(22), smooth(), kind="limit", tolerance=0.0, expect="refuted", instead="quasi_newton.superlinear",
+    second_order(22), smooth(), kind="limit", tolerance=0.0, expect="refuted", instead="quasi_newton.superlinear",
     witness={"n": 1, "W": np.full((3, 1), -2.0), "b": np.full(3, -2.0), "x": np.array([-3.0])},
 )  # fmt: skip
 def ratios_fall(W: Array, b: Array, x: Array) -> float:

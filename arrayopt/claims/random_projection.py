@@ -10,10 +10,11 @@ from arrayopt.backend import Array, namespace
 from arrayopt.claims.claim import Outside, agreement, claim, slack, ulps
 from arrayopt.claims.domain import Choice, Count, Element, Integer, Numbers, Real
 from arrayopt.claims.known import Known
+from arrayopt.claims.sources import article
 from arrayopt.sketch import gaussian_projection, jl_dimension, norm_log_bound, norm_log_tail
 from arrayopt.theory import angle_density, angle_variance
 
-SOURCE = "archive 8679 (section 22)"
+SOURCE = article(22)
 UNIT: dict[str, Element] = {"n": Count(1, 10**4, log=True), "eps": Real(1e-3, 0.999)}
 PAIR: dict[str, Element] = {"n": Integer(1, 6), "u": Numbers(("n",)), "v": Numbers(("n",))}
 DIMENSION: dict[str, Element] = {

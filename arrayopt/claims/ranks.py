@@ -9,7 +9,8 @@ import numpy as np
 from arrayopt.backend import Array, namespace
 from arrayopt.claims.claim import Outside, agreement, claim, slack
 from arrayopt.claims.domain import Choice, Element, Integer, Numbers, Real, Symmetric
-from arrayopt.claims.evolution import ALPHA, NOTES, VIEW, size
+from arrayopt.claims.evolution import ALPHA, size
+from arrayopt.claims.search_directions import STRATEGY
 from arrayopt.claims.walks import whole
 from arrayopt.problems.problem import like
 from arrayopt.sampling import (
@@ -25,10 +26,13 @@ from arrayopt.sampling import (
     weighted_mean,
 )
 
+CMA = "Hansen, The CMA evolution strategy: a tutorial, arXiv 1604.00772"
+IGO = "Ollivier et al., Information-geometric optimization algorithms, 2017, arXiv 1106.3708"
+NATURAL = "Glasmachers et al., Exponential natural evolution strategies, 2010"
 KINDS = Choice(("logarithmic", "equal", "geometric"))
 
 
-@claim(VIEW, {"n": Integer(2, 8), "kind": KINDS, "f": Numbers(("n",)), "alpha": ALPHA}, kind="equivalence",
+@claim(CMA, {"n": Integer(2, 8), "kind": KINDS, "f": Numbers(("n",)), "alpha": ALPHA}, kind="equivalence",
        tolerance=1e-12)  # fmt: skip
 def ranks_as_values(kind: Any, f: Array, alpha: float) -> float:
     """Weights by rank are importance weights of an objective that depends on ranks only."""
@@ -38,7 +42,7 @@ def ranks_as_values(kind: Any, f: Array, alpha: float) -> float:
     return agreement(tempered_weights(stand_in, alpha).weights, w)
 
 
-@claim(VIEW, {"n": Integer(4, 9), "d": Integer(1, 3), "x": Numbers(("n", "d")), "f": Numbers(("n",))},
+@claim(CMA, {"n": Integer(4, 9), "d": Integer(1, 3), "x": Numbers(("n", "d")), "f": Numbers(("n",))},
        kind="equivalence", tolerance=1e-12)  # fmt: skip
 def cma_mean(n: int, d: int, x: Array, f: Array) -> float:
     r"""The mean of CMA-ES moves by fixed weights of ranks, $w_i \propto \log \frac{\lambda+1}{2} - \log i$.
@@ -54,7 +58,7 @@ def cma_mean(n: int, d: int, x: Array, f: Array) -> float:
 
 
 @claim(
-    VIEW, {"n": Integer(4, 8), "d": Integer(1, 3), "x": Numbers(("n", "d"), low=-3.0, high=3.0), "f": Numbers(("n",)),
+    IGO, {"n": Integer(4, 8), "d": Integer(1, 3), "x": Numbers(("n", "d"), low=-3.0, high=3.0), "f": Numbers(("n",)),
            "m": Numbers(("d",), low=-1.0, high=1.0), "C": Symmetric("d", 0.5, 2.0)},
     kind="equivalence", tolerance=1e-12,
 )  # fmt: skip
@@ -85,7 +89,7 @@ SPREAD: dict[str, Element] = {
 }  # fmt: skip
 
 
-@claim(VIEW, SPREAD, kind="equality", tolerance=1e-12)
+@claim(NATURAL, SPREAD, kind="equality", tolerance=1e-12)
 def xnes_exponential(n: int, d: int, x: Array, f: Array, rate: float) -> float:
     r"""From C = I xNES goes to $C = \exp(\eta G)$, $G = \sum u_i (s_i s_i' - I)$, with one rate $\eta$."""
     xp, (C, G) = namespace(x), _natural(n, x, f, rate)
@@ -93,7 +97,7 @@ def xnes_exponential(n: int, d: int, x: Array, f: Array, rate: float) -> float:
     return agreement(C, (V * xp.exp(rate * w)) @ V.T)
 
 
-@claim(VIEW, SPREAD, kind="limit", tolerance=1e-9, infimum=0.0)
+@claim(NATURAL, SPREAD, kind="limit", tolerance=1e-9, infimum=0.0)
 def xnes_first_order(n: int, d: int, x: Array, f: Array, rate: float) -> float:
     r"""To first order that is $I + \eta G$, the natural gradient's: within $e^{\eta \|G\|} - 1 - \eta \|G\|$."""
     xp, (C, G) = namespace(x), _natural(n, x, f, rate)
@@ -114,7 +118,7 @@ INCREASING: tuple[Callable[[Array], Array], ...] = (
 )  # fmt: skip
 
 
-@claim(NOTES, GRADES, kind="equality", tolerance=0.0)
+@claim(STRATEGY, GRADES, kind="equality", tolerance=0.0)
 def shaped_by_rank(shaping: Any, f: Array) -> float:
     """Shapes and weights by rank do not change, bit for bit, under a function that is increasing in floats.
 
@@ -126,7 +130,7 @@ def shaped_by_rank(shaping: Any, f: Array) -> float:
 
 
 @claim(
-    NOTES, GRADES, kind="equality", tolerance=1e-9, expect="refuted",
+    STRATEGY, GRADES, kind="equality", tolerance=1e-9, expect="refuted",
     instead="ranks.shaped_by_rank",
     witness={"shaping": "centred", "n": 2, "f": np.array([0.0, 1.0]), "scale": 1e-17},
 )  # fmt: skip
@@ -137,7 +141,7 @@ def shaped_by_rank_of_reals(shaping: Any, f: Array, scale: float) -> float:
 
 
 @claim(
-    NOTES, {"n": Integer(2, 8), "f": Numbers(("n",), low=-3.0, high=3.0)}, kind="equality", tolerance=1e-6,
+    STRATEGY, {"n": Integer(2, 8), "f": Numbers(("n",), low=-3.0, high=3.0)}, kind="equality", tolerance=1e-6,
     expect="refuted", witness={"n": 3, "f": np.array([1.0, 2.0, 4.0])}, instead="ranks.shaped_by_rank",
 )  # fmt: skip
 def shaped_by_deviation(f: Array) -> float:
@@ -147,7 +151,7 @@ def shaped_by_deviation(f: Array) -> float:
 
 
 @claim(
-    NOTES, {"shaping": SHAPES, "form": Choice(("antithetic", "forward", "score")), "increasing": Integer(0, 1),
+    STRATEGY, {"shaping": SHAPES, "form": Choice(("antithetic", "forward", "score")), "increasing": Integer(0, 1),
             "seed": Integer(0, 99), "x": Numbers((3,), low=0.1, high=2.0)},
     kind="equivalence", tolerance=0.0,
 )  # fmt: skip

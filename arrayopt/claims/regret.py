@@ -8,6 +8,7 @@ import numpy as np
 from arrayopt.backend import Array, namespace
 from arrayopt.claims.claim import agreement, claim, host, slack
 from arrayopt.claims.domain import Choice, Count, Element, Integer, Numbers, Real
+from arrayopt.claims.sources import article
 from arrayopt.claims.walks import largest
 from arrayopt.theory import (
     abel_bound,
@@ -25,7 +26,7 @@ from arrayopt.theory import (
     regret_bound,
 )
 
-SOURCE = "archive 9902 (section 1)"
+SOURCE = article(1)
 SETS: dict[str, Any] = {
     "ball": project_ball,
     "box": lambda x: project_box(x, -0.5, 1.0),

@@ -10,6 +10,7 @@ import numpy as np
 from arrayopt.claims.claim import Claim
 from arrayopt.claims.finding import Finding
 from arrayopt.claims.known import Answer, Known
+from arrayopt.claims.sources import ARTICLES, BLOG
 
 HEADER = ("claim", "expected", "verdict", "margin", "instances", "time", "statement", "source")
 MOST = 6
@@ -89,6 +90,22 @@ def page(claims: Sequence[Claim], known: Sequence[Known]) -> str:
         f"{len(claims)} statements of the documents, as declarations that `arrayopt claims` checks: {holds} that hold,",
         f"{len(claims) - holds} that are refuted by a witness though sources or common belief have them; and",
         f"{len(known)} numbers that are printed somewhere and computed here.",
+        "",
+        "`arrayopt claims PATTERN` measures the margins of those whose names hold the pattern, on instances of their",
+        "domains; with `--attack` this library's optimizers look for the worst instance. In Python a claim is data:",
+        "`next(c for c in arrayopt.claims.CLAIMS if c.id == 'muon.nuclear')`.",
+        "",
+        "An inequality, an equality or a limit has a margin, which may be as low as minus its tolerance; equivalences",
+        "are of two methods or formulas; behaviours (refusals, overflows) and statements in probability are tested",
+        "as they stand. A **refuted** statement is one that a source prints, or that one might believe, with an",
+        'instance that shows that it is false; an attack finds one without being shown it. "Trap" stands beside',
+        "the sources of both it and of what is true in its place.",
+        "",
+        f"Archive N is the post {BLOG}/N of Su Jianlin (in Chinese); the survey is one of optimizers from gradient",
+        "descent to Tiger that goes round as a repost. Statements on second-order methods are numbered, too; the book",
+        "or paper beside the number is where they, or what they are about, are to be read. Sections of posts:",
+        "",
+        "; ".join(f"{k} [{number}]({BLOG}/{number}), {title}" for k, (number, title) in ARTICLES.items()) + ".",
         "",
     ]
     for topic in dict.fromkeys(c.topic for c in claims):

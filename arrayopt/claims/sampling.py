@@ -7,7 +7,7 @@ import numpy as np
 from arrayopt.backend import Namespace
 from arrayopt.claims.claim import Claim
 from arrayopt.claims.domain import length, structure_of
-from arrayopt.claims.finding import Finding
+from arrayopt.claims.finding import NOTHING, Finding
 from arrayopt.core.random import generator
 
 COUNT = 100
@@ -36,6 +36,7 @@ def sampled(claim: Claim, count: int = COUNT, xp: Namespace | None = None) -> Fi
                 found.look_at(u, xp)
     except Exception as error:  # a claim that cannot be computed is a finding, not the end of the others
         found.error = f"{type(error).__name__}: {error}"
+    found.error = found.error or ("" if found.count else NOTHING)
     found.seconds = time.perf_counter() - began
     return found
 

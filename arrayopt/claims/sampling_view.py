@@ -8,6 +8,7 @@ from arrayopt.backend import Array, namespace
 from arrayopt.claims.claim import Outside, agreement, claim, slack, ulps
 from arrayopt.claims.domain import Element, Integer, Numbers, Real, Symmetric
 from arrayopt.claims.runs import norm
+from arrayopt.claims.sources import article
 from arrayopt.claims.walks import away
 from arrayopt.errors import OptionError
 from arrayopt.problems.problem import like
@@ -19,8 +20,8 @@ from arrayopt.sampling import (
     weighted_mean,
 )
 
-SOURCE = "archive 7521 (section 3)"
-NOTES = "sampling.md section 1"
+SOURCE = article(3)
+DERIVED = f"{SOURCE}, derived"
 PLANE: dict[str, Element] = {
     "g": Numbers((2,), low=-2.0, high=2.0), "H": Symmetric(2, 0.5, 2.0), "alpha": Real(1e-2, 1e2, log=True),
 }  # fmt: skip
@@ -163,7 +164,7 @@ def indefinite() -> float:
     return 1.0 if fine else -1.0
 
 
-@claim(NOTES, PRIOR, kind="equality", tolerance=GRID)
+@claim(DERIVED, PRIOR, kind="equality", tolerance=GRID)
 def levenberg_marquardt(g: Array, H: Array, alpha: float, damping: float, centre: Array) -> float:
     r"""With a prior $N(\mu, \sigma^2 I)$ of steps, the mean is $(H + \lambda I)^{-1} (\lambda \mu - g)$.
 
@@ -181,7 +182,7 @@ def levenberg_marquardt(g: Array, H: Array, alpha: float, damping: float, centre
 
 
 @claim(
-    NOTES, {"n": Integer(1, 6), "g": Numbers(("n",)), "alpha": Real(0.05, 20.0, log=True), "sigma": Real(0.1, 5.0)},
+    DERIVED, {"n": Integer(1, 6), "g": Numbers(("n",)), "alpha": Real(0.05, 20.0, log=True), "sigma": Real(0.1, 5.0)},
     kind="equality", tolerance=ulps(64),
 )  # fmt: skip
 def linear_with_prior(n: int, g: Array, alpha: float, sigma: float) -> float:

@@ -9,13 +9,17 @@ from arrayopt.backend import Array, namespace
 from arrayopt.claims.claim import agreement, claim, ulps
 from arrayopt.claims.designs import DESIGNS, gaussian_design, samples
 from arrayopt.claims.domain import Choice, Count, Element, Integer, Numbers, Orthogonal, Real, Symmetric
+from arrayopt.claims.policy_gradient import BUY_FOUR
 from arrayopt.claims.walks import away
-from arrayopt.claims.zeroth_order import NOTES, QUADRATIC, rounding, value
+from arrayopt.claims.zeroth_order import QUADRATIC, SMOOTHING, rounding, value
 from arrayopt.core.random import normal, stream
 from arrayopt.problems.problem import like
 from arrayopt.sampling import MeZO, antithetic_gradient, draw_directions, score_gradient
 from arrayopt.sampling.smoothing import above_baseline
 
+STRATEGY = "Salimans et al., Evolution strategies as a scalable alternative, arXiv 1703.03864"
+STRUCTURED = "Choromanski et al., Structured evolution with compact architectures, arXiv 1804.02395"
+MEMORY = "Malladi et al., Fine-tuning language models with just forward passes, arXiv 2305.17333"
 SAMPLE: dict[str, Element] = {
     "d": Integer(1, 4), "n": Integer(1, 5), "u": Numbers(("n", "d")), "f": Numbers(("n",)),
     "theta": Numbers(("d",), low=-4.0, high=4.0), "sigma": Real(0.05, 2.0, log=True),
@@ -27,7 +31,7 @@ ANTITHETIC: dict[str, Element] = {
 }  # fmt: skip
 
 
-@claim(NOTES, SAMPLE, kind="equivalence", tolerance=1e-15)
+@claim(STRATEGY, SAMPLE, kind="equivalence", tolerance=1e-15)
 def is_the_score_function_estimator(u: Array, f: Array, theta: Array, sigma: float) -> float:
     r"""It is REINFORCE, on the same samples, for the policy $N(\theta, \sigma^2 I)$.
 
@@ -41,14 +45,14 @@ def is_the_score_function_estimator(u: Array, f: Array, theta: Array, sigma: flo
     return agreement(score_gradient(f, u, power), xp.mean(f[:, None] * score, axis=0), scale + 1e-300)
 
 
-@claim(NOTES, ANTITHETIC, kind="equality", tolerance=1e-14)
+@claim(STRATEGY, ANTITHETIC, kind="equality", tolerance=1e-14)
 def antithetic(n: int, u: Array, H: Array, b: Array, x: Array, sigma: float) -> float:
     r"""Antithetic pairs cancel the curvature of a quadratic: they give $\frac1n \sum u_i u_i' \nabla f$."""
     found = antithetic_gradient(value(x + sigma * u, H, b, 0.0), value(x - sigma * u, H, b, 0.0), u, sigma)
     return agreement(found, u.T @ (u @ (H @ x + b)) / n, 100 + 100 / sigma)
 
 
-@claim(NOTES, {**QUADRATIC, "Q": Orthogonal("d")}, kind="equality", tolerance=1e-14)
+@claim(STRUCTURED, {**QUADRATIC, "Q": Orthogonal("d")}, kind="equality", tolerance=1e-14)
 def orthogonal(d: int, H: Array, b: Array, x: Array, c: float, sigma: float, Q: Array) -> float:
     """As many orthogonal directions as dimensions give the exact gradient of a quadratic."""
     u = math.sqrt(d) * Q
@@ -56,7 +60,7 @@ def orthogonal(d: int, H: Array, b: Array, x: Array, c: float, sigma: float, Q: 
     return agreement(found, H @ x + b, rounding(sigma))
 
 
-@claim(NOTES, {**SAMPLE, "n": Integer(2, 6)}, kind="equivalence", tolerance=ulps(32))
+@claim(BUY_FOUR, {**SAMPLE, "n": Integer(2, 6)}, kind="equivalence", tolerance=ulps(32))
 def leave_one_out(n: int, u: Array, f: Array, sigma: float) -> float:
     r"""Leaving one out is the mean as baseline times $\frac{n}{n-1}$: $f_i - \frac{1}{n-1} \sum_{j \ne i} f_j$."""
     xp = namespace(f)
@@ -77,7 +81,7 @@ LAWS = Choice((
 ))  # fmt: skip
 
 
-@claim(NOTES, {"law": LAWS, "g": Numbers((5,), low=-2.0, high=2.0)}, kind="equality", tolerance=1e-12)
+@claim(STRUCTURED, {"law": LAWS, "g": Numbers((5,), low=-2.0, high=2.0)}, kind="equality", tolerance=1e-12)
 def relative_error(law: tuple[str, int, int], g: Array) -> float:
     r"""On a linear function the mean square error over $\|g\|^2$ is $\frac{d+1}{n}$ for n Gaussian directions.
 
@@ -94,7 +98,7 @@ def relative_error(law: tuple[str, int, int], g: Array) -> float:
     return agreement(namespace(g).mean(_relative(like(g, u), g)), _law(kind, d, n), (d + 1) / n)
 
 
-@claim(NOTES, kind="probability", tolerance=0.0, portable=False)
+@claim(STRUCTURED, kind="probability", tolerance=0.0, portable=False)
 def relative_error_of_drawn_directions() -> float:
     """For d = 20, n = 5 these are 4.2, 3.8, 3.8 and 3.0; 2,000 draws of each kind agree, to 4.5 standard errors."""
     margins = []
@@ -105,7 +109,7 @@ def relative_error_of_drawn_directions() -> float:
 
 
 @claim(
-    NOTES, {"g": Numbers((2,), low=-2.0, high=2.0), "level": Real(-10.0, 10.0), "sigma": Real(0.1, 2.0, log=True)},
+    SMOOTHING, {"g": Numbers((2,), low=-2.0, high=2.0), "level": Real(-10.0, 10.0), "sigma": Real(0.1, 2.0, log=True)},
     kind="equality", tolerance=1e-12,
 )  # fmt: skip
 def level(g: Array, level: float, sigma: float) -> float:
@@ -126,7 +130,7 @@ WALK: dict[str, Element] = {
 }  # fmt: skip
 
 
-@claim(NOTES, WALK, kind="equivalence", tolerance=ulps(64))
+@claim(MEMORY, WALK, kind="equivalence", tolerance=ulps(64))
 def mezo(theta: Array, sigma: float, lr: float, seed: int) -> float:
     """A step of MeZO, in place, is that of SPSA with one Gaussian direction, up to roundings over sigma."""
     xp, method = namespace(theta), MeZO(sigma=sigma, lr=lr, seed=seed)
@@ -138,14 +142,14 @@ def mezo(theta: Array, sigma: float, lr: float, seed: int) -> float:
     return agreement(after, stated, xp.max(abs(theta)) + sigma + lr * terms / sigma * xp.max(abs(z)))
 
 
-@claim(NOTES, WALK, kind="equality", tolerance=0.0)
+@claim(MEMORY, WALK, kind="equality", tolerance=0.0)
 def mezo_restores(theta: Array, sigma: float, seed: int) -> float:
     """With what was rounded off kept, the parameters are back, bit for bit, after a step of no length."""
     return _walked("compensated", theta, sigma, seed)
 
 
 @claim(
-    NOTES, WALK, kind="equality", tolerance=0.0, expect="refuted",
+    MEMORY, WALK, kind="equality", tolerance=0.0, expect="refuted",
     instead="search_directions.mezo_restores",
     witness={"theta": np.array([0.1, 0.2, 0.3, 0.7]), "sigma": 0.1, "lr": 1.0, "seed": 0},
 )  # fmt: skip

@@ -7,7 +7,7 @@ import numpy as np
 from arrayopt.backend import Array, namespace
 from arrayopt.claims.claim import Outside, agreement, claim, slack
 from arrayopt.claims.domain import Element, Integer, Numbers, Real
-from arrayopt.claims.importance import NOTES, SOURCE, WORLD, chances, kept
+from arrayopt.claims.importance import DERIVED, OWEN, SOURCE, WORLD, chances, kept
 from arrayopt.sampling import (
     empirical_free_energy,
     score_gradient,
@@ -39,7 +39,7 @@ def unbiased(n: int, f: Array, p: Array, q: Array) -> float:
 TWO: dict[str, Element] = {"n": Integer(1, 60), "q": Real(0.05, 0.95), "ratio": Real(0.2, 0.99)}
 
 
-@claim(NOTES, TWO, kind="limit", tolerance=1e-9, infimum=0.0)
+@claim(OWEN, TWO, kind="limit", tolerance=1e-9, infimum=0.0)
 def bias_bound(n: int, q: float, ratio: float) -> float:
     r"""Its bias is $O(1/n)$: of two outcomes, at most $\frac1n q_1 q_2 r_1 r_2 |r_1 - r_2| / \min(r)^3$, $r = p / q$.
 
@@ -49,14 +49,14 @@ def bias_bound(n: int, q: float, ratio: float) -> float:
     return slack(abs(_bias(n, q, ratio)), most, most)
 
 
-@claim(NOTES, TWO, tolerance=1e-9, infimum=0.0, smooth=False)
+@claim(OWEN, TWO, tolerance=1e-9, infimum=0.0, smooth=False)
 def bias_falls(n: int, q: float, ratio: float) -> float:
     """Of two outcomes, its bias keeps its sign, and falls with n."""
     first, now, then = (_bias(m, q, ratio) for m in (1, n, n + 1))
     return min(slack(then / first, now / first, 1.0), then / first)
 
 
-@claim(NOTES, {**WORLD, "n": Integer(1, 1)}, kind="equality", tolerance=1e-14)
+@claim(OWEN, {**WORLD, "n": Integer(1, 1)}, kind="equality", tolerance=1e-14)
 def bias_of_one(n: int, f: Array, p: Array, q: Array) -> float:
     r"""Of one sample its bias is $E_q f - E_p f$: the weight is 1, whatever it was."""
     p, q = kept(p), kept(q)
@@ -83,14 +83,14 @@ def hull(f: Array, log_q: Array, alpha: float, x: Array) -> float:
     return min(float(xp.min(mean - low)), float(xp.min(high - mean))) / scale
 
 
-@claim(NOTES, SAMPLE, tolerance=1e-14, infimum=0.0)
+@claim(OWEN, SAMPLE, tolerance=1e-14, infimum=0.0)
 def effective_size(n: int, f: Array, log_q: Array, alpha: float) -> float:
     r"""$1 \le 1 / \sum w_i^2 \le n$: one sample has all the weight, or all have the same."""
     ess = float(tempered_weights(f, alpha, log_q).ess)
     return min(slack(1.0, ess, n), slack(ess, n, n))
 
 
-@claim(NOTES, SAMPLE, kind="equality", tolerance=1e-13)
+@claim(DERIVED, SAMPLE, kind="equality", tolerance=1e-13)
 def log_mean_weight(f: Array, alpha: float) -> float:
     r"""$-\alpha$ times the log of the mean weight is the free energy."""
     found = -alpha * float(tempered_weights(f, alpha).log_mean)
@@ -98,7 +98,7 @@ def log_mean_weight(f: Array, alpha: float) -> float:
 
 
 @claim(
-    NOTES, {"n": Integer(2, 5), "u": Numbers(("n", 2)), "f": Numbers(("n",), low=-1.0, high=1.0),
+    DERIVED, {"n": Integer(2, 5), "u": Numbers(("n", 2)), "f": Numbers(("n",), low=-1.0, high=1.0),
             "alpha": Real(1.0, 1e3, log=True)},
     kind="limit", tolerance=1e-8, infimum=0.0,
 )  # fmt: skip

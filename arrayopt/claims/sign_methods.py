@@ -9,14 +9,15 @@ from arrayopt.backend import Array, namespace
 from arrayopt.claims.claim import agreement, claim, slack, ulps
 from arrayopt.claims.domain import Choice, Element, Integer, Numbers, Real, Signs
 from arrayopt.claims.known import Known
+from arrayopt.claims.sources import article
 from arrayopt.claims.walks import LR, WALK, away, follow, norm, same, updates, whole
 from arrayopt.core.rule import Rule
 from arrayopt.firstorder import SGD, Adam, Lion, MixedPrecision, SignSGD, Signum, Tiger
 from arrayopt.firstorder.recipes import lion_from_adamw, sign_rates
 
 SURVEY = "survey, section 6"
-LION = "archive 9473 (section 24)"
-TIGER = "archive 9512 (section 25)"
+LION = article(24)
+TIGER = article(25)
 BETA = Real(0.0, 0.99)
 HALVES = Choice((0.0, 0.25, 0.5, 0.75))
 """Decay rates beside which whole numbers are never rounded."""
@@ -160,7 +161,7 @@ def signum_is_signsgd(place: str, p: Array, g: Array, decay: float) -> float:
 
 
 @claim(
-    "archive 10592 (section 7)", {**G, "d": Numbers(("n",), low=-1.0, high=1.0, dtype="dtype")}, tolerance=ulps(8),
+    article(7), {**G, "d": Numbers(("n",), low=-1.0, high=1.0, dtype="dtype")}, tolerance=ulps(8),
     infimum=0.0,
 )  # fmt: skip
 def steepest(g: Array, d: Array) -> float:
@@ -171,7 +172,7 @@ def steepest(g: Array, d: Array) -> float:
     return min(slack(-float(xp.sum(first * d)), ours, size), agreement(ours, size))
 
 
-@claim("archive 10592 (section 7)", {**G, "o": Signs(("n",))}, tolerance=ulps(8), infimum=0.0)
+@claim(article(7), {**G, "o": Signs(("n",))}, tolerance=ulps(8), infimum=0.0)
 def nearest(g: Array, o: Array) -> float:
     r"""Of all vectors in $\{\pm 1\}^n$ the signs are nearest to g."""
     first = away(g)[0, ...]

@@ -8,9 +8,10 @@ from arrayopt.backend import Array
 from arrayopt.claims.claim import Outside, agreement, claim, slack, ulps
 from arrayopt.claims.domain import DTYPES, Choice, Count, Element, Numbers, Real
 from arrayopt.claims.smoothing import ALL, FURTHEST, KERNELS, NODES, WEIGHTS
+from arrayopt.claims.sources import article
 from arrayopt.smooth import Logistic, floor_series, smooth_floor
 
-SOURCE = "archive 8718 (section 21)"
+SOURCE = article(21)
 LIGHT = Choice(("logistic", "gaussian"))
 ENDS: dict[str, Element] = {"M": Count(0, 12), "N": Count(1, 12)}
 FIRST, LAST = -40, 40

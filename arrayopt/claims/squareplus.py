@@ -10,6 +10,7 @@ from arrayopt.claims.claim import agreement, claim, slack, ulps
 from arrayopt.claims.domain import DTYPES, Element, Integer, Numbers, Real
 from arrayopt.claims.known import Known
 from arrayopt.claims.smoothing import quadrature
+from arrayopt.claims.sources import article
 from arrayopt.smooth import (
     RELU,
     StudentT2,
@@ -20,7 +21,7 @@ from arrayopt.smooth import (
     squareplus_minimax,
 )
 
-SOURCE = "archive 8833 (section 17)"
+SOURCE = article(17)
 ROUNDING = ulps(16)
 B = Real(1e-2, 1e2, log=True)
 POINT = Numbers((1,), spread=3.0, dtype="dtype")

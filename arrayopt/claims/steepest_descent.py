@@ -7,6 +7,7 @@ import numpy as np
 from arrayopt.backend import Array, namespace
 from arrayopt.claims.claim import agreement, claim, slack
 from arrayopt.claims.domain import Choice, Element, Integer, Numbers, Real
+from arrayopt.claims.sources import article
 from arrayopt.claims.walks import away, largest, same
 from arrayopt.theory import (
     dual_exponent,
@@ -18,7 +19,7 @@ from arrayopt.theory import (
     steepest_value,
 )
 
-SOURCE = "archive 10592 (section 7)"
+SOURCE = article(7)
 NORMS = (1.0, 1.5, 2.0, 4.0, math.inf)
 VECTOR: dict[str, Element] = {"p": Choice(NORMS), "n": Integer(1, 4), "g": Numbers(("n",)), "lr": Real(0.01, 10.0)}
 

@@ -8,12 +8,13 @@ from arrayopt.backend import Array
 from arrayopt.claims.claim import Outside, agreement, claim, slack, ulps
 from arrayopt.claims.domain import Element, Integer, Numbers, Real
 from arrayopt.claims.known import Known
+from arrayopt.claims.sources import article
 from arrayopt.claims.walks import LR, WALK, away, follow, largest, norm, same, slot, states
 from arrayopt.core.schedules import PiecewiseLinear
 from arrayopt.firstorder import Lion, Tiger
 from arrayopt.firstorder.recipes import tiger_beta
 
-TIGER = "archive 9512 (section 25)"
+TIGER = article(25)
 TRAP = f"{TIGER}, trap"
 PAPER = "survey, section 7"
 D: dict[str, Element] = {**WALK, "lr": LR}

@@ -8,10 +8,10 @@ from arrayopt.backend import Array, namespace
 from arrayopt.claims.claim import Outside, claim
 from arrayopt.claims.domain import Element, Integer, Numbers, Orthogonal, Real, Symmetric
 from arrayopt.claims.runs import norm
+from arrayopt.claims.sources import second_order
 from arrayopt.secondorder.truncated_cg import steps_of_cg
 from arrayopt.secondorder.trust_subproblems import cauchy, dogleg, exact, steihaug
 
-SOURCE = "second_order.md section 6, claim {}"
 MODEL: dict[str, Element] = {
     "n": Integer(1, 4), "H": Symmetric("n", -2.0, 2.0), "g": Numbers(("n",)), "radius": Real(1e-2, 1e2, log=True),
 }  # fmt: skip
@@ -39,7 +39,7 @@ def _conditions(H: Array, g: Array, radius: float) -> float:
     return -max(residual, beside, (length - radius) / radius, -step.shift / size, -(lowest + step.shift) / size)
 
 
-@claim(SOURCE.format(27), MODEL, kind="equality", tolerance=1e-8)
+@claim(second_order(27), MODEL, kind="equality", tolerance=1e-8)
 def more_sorensen(H: Array, g: Array, radius: float) -> float:
     r"""More and Sorensen: $(H + \lambda I) p = -g$, $\lambda \ge 0$, $\lambda (\Delta - \|p\|) = 0$.
 
@@ -50,7 +50,7 @@ def more_sorensen(H: Array, g: Array, radius: float) -> float:
 
 
 @claim(
-    SOURCE.format(27),
+    second_order(27),
     {"n": Integer(2, 4), "Q": Orthogonal("n"), "values": Numbers(("n",), low=-1.0, high=2.0),
      "g": Numbers(("n",)), "radius": Real(1e-2, 1e2, log=True), "near": Real(1e-30, 1.0, log=True)},
     kind="equality", tolerance=1e-8,
@@ -65,7 +65,7 @@ def hard_case(n: int, Q: Array, values: Array, g: Array, radius: float, near: fl
     return _conditions((H + H.T) / 2, g, radius)
 
 
-@claim(SOURCE.format(27), {**MODEL, "d": Numbers(("n",))}, tolerance=1e-10, infimum=0.0)
+@claim(second_order(27), {**MODEL, "d": Numbers(("n",))}, tolerance=1e-10, infimum=0.0)
 def global_minimum(H: Array, g: Array, radius: float, d: Array) -> float:
     """No point of the ball has a lower value of the model, convex or not."""
     step, size = exact(H, g)(radius), _given(H, g)
@@ -79,7 +79,7 @@ def _path(H: Array, g: Array, radius: float) -> list[Array]:
     return [0 * g, *(step.p for step in steps_of_cg(lambda v: H @ v, g, radius))]
 
 
-@claim(SOURCE.format(28), MODEL, tolerance=1e-12, infimum=0.0)
+@claim(second_order(28), MODEL, tolerance=1e-12, infimum=0.0)
 def steihaug_lengthens(H: Array, g: Array, radius: float) -> float:
     r"""Steihaug and Toint's iterates become longer and longer, and the value of the model falls at each."""
     run = _path(H, g, radius)
@@ -89,7 +89,7 @@ def steihaug_lengthens(H: Array, g: Array, radius: float) -> float:
     return min(longer, *((a - b) / size for a, b in itertools.pairwise(values)))
 
 
-@claim(SOURCE.format(28), MODEL, tolerance=1e-10, infimum=0.0)
+@claim(second_order(28), MODEL, tolerance=1e-10, infimum=0.0)
 def in_order(H: Array, g: Array, radius: float) -> float:
     """Of the decreases that of the exact step is the largest, and Steihaug's is at least that of Cauchy's point."""
     size = _given(H, g)
@@ -98,7 +98,7 @@ def in_order(H: Array, g: Array, radius: float) -> float:
     return min(best - between, between - least, least) / (best + 1e-12 * size * radius)
 
 
-@claim(SOURCE.format(28), CONVEX, tolerance=1e-10, infimum=0.0)
+@claim(second_order(28), CONVEX, tolerance=1e-10, infimum=0.0)
 def dogleg_in_order(H: Array, g: Array, radius: float) -> float:
     """So is that of the dogleg, where H is positive definite."""
     _given(H, g)
@@ -113,14 +113,14 @@ def _share(H: Array, g: Array, radius: float) -> float:
     return steihaug(lambda v: H @ v, g, 0.0)(radius).promised / best - 0.5
 
 
-@claim(SOURCE.format(28), {**CONVEX, "H": Symmetric("n", 1e-4, 1e4, log=True)}, tolerance=1e-10, infimum=0.0)
+@claim(second_order(28), {**CONVEX, "H": Symmetric("n", 1e-4, 1e4, log=True)}, tolerance=1e-10, infimum=0.0)
 def half(H: Array, g: Array, radius: float) -> float:
     """Steihaug's step has at least half of the best decrease if H is positive definite."""
     return _share(H, g, radius)
 
 
 @claim(
-    SOURCE.format(28), MODEL, tolerance=1e-10, expect="refuted", instead="trust_region.half",
+    second_order(28), MODEL, tolerance=1e-10, expect="refuted", instead="trust_region.half",
     witness={"n": 2, "H": np.diag([-1.0, 1.0]), "g": np.array([0.0, 1.0]), "radius": 10.0},
 )  # fmt: skip
 def half_anyway(H: Array, g: Array, radius: float) -> float:

@@ -9,6 +9,7 @@ from arrayopt.backend import Array, namespace
 from arrayopt.claims.claim import Outside, agreement, claim, ulps
 from arrayopt.claims.domain import DTYPES, Choice, Element, Exact, Integer, Numbers, Real, Symmetric
 from arrayopt.claims.runs import determinant, exactly, gram, identity, inverse, known, norm, same
+from arrayopt.claims.sources import LITERATURE, second_order
 from arrayopt.secondorder.limited import compact, two_loop
 from arrayopt.secondorder.updates import (
     bfgs_direct,
@@ -21,7 +22,6 @@ from arrayopt.secondorder.updates import (
     sr1_inverse,
 )
 
-SOURCE = "second_order.md section 6, claim {}"
 MEMBERS = Choice((Fraction(0), Fraction(1, 2), Fraction(1), Fraction(2)))
 PAIR: dict[str, Element] = {
     "phi": MEMBERS, "n": Integer(1, 4), "M": Exact(("n", "n"), most=3), "s": Exact(("n",), most=5),
@@ -56,14 +56,14 @@ def _two_ways(S: Array, Y: Array, g: Array, latest: bool) -> float:
     return same((two_loop(pairs, (s @ y) / (y @ y) if latest else first[0, 0], g), H @ g))
 
 
-@claim(SOURCE.format(10), PAIRS, kind="equivalence", tolerance=0.0, smooth=False)
+@claim(second_order(10), PAIRS, kind="equivalence", tolerance=0.0, smooth=False)
 def two_loops(S: Array, Y: Array, g: Array) -> float:
     """Two loops over all pairs, from a fixed multiple of I, are BFGS from there: in exact arithmetic, equal."""
     return _two_ways(S, Y, g, latest=False)
 
 
 @claim(
-    SOURCE.format(10), PAIRS, kind="equivalence", tolerance=0.0, smooth=False, expect="refuted",
+    second_order(10), PAIRS, kind="equivalence", tolerance=0.0, smooth=False, expect="refuted",
     instead="updates.two_loops",
     witness={"count": 1, "n": 2, "S": exactly([[1, 0]]), "Y": exactly([[1, 0]]), "g": exactly([1, 1])},
 )  # fmt: skip
@@ -73,7 +73,7 @@ def two_loops_rescaled(S: Array, Y: Array, g: Array) -> float:
 
 
 @claim(
-    SOURCE.format(11),
+    second_order(11),
     {"dtype": DTYPES, "count": Integer(1, 4), "n": Integer(1, 5), "S": Numbers(("count", "n"), dtype="dtype"),
      "Y": Numbers(("count", "n"), dtype="dtype"), "g": Numbers(("n",), dtype="dtype"),
      "gamma": Real(0.1, 10.0, log=True)},
@@ -102,7 +102,7 @@ def compact_form(S: Array, Y: Array, g: Array, gamma: float) -> float:
     return agreement(compact(xp, S, Y, gamma, g), two_loop(rows, gamma, g), scale=scale) if norm(g) > 0 else 0.0
 
 
-@claim(SOURCE.format(12), PAIR, kind="equality", tolerance=0.0, smooth=False)
+@claim(second_order(12), PAIR, kind="equality", tolerance=0.0, smooth=False)
 def secant(phi: Fraction, M: Array, s: Array, y: Array) -> float:
     r"""Every update meets the secant equation: $H_+ y = s$ and $B_+ s = y$."""
     A, y = gram(M), _curved(s, y)
@@ -131,7 +131,7 @@ def _secant(phi: float, H: Array, s: Array, y: Array) -> tuple[float, float, flo
     return norm(new @ y - s) / norm(y), _size(new), _terms(H, s, y)
 
 
-@claim(SOURCE.format(12), FLOATS, kind="equality", tolerance=ulps(32))
+@claim(second_order(12), FLOATS, kind="equality", tolerance=ulps(32))
 def secant_in_floats(phi: float, H: Array, s: Array, y: Array) -> float:
     r"""In floats up to rounding of $\|H\| (\frac{\|s\| \|y\|}{s'y})^2 + \frac{\|s\|^2}{s'y}$, times $\|y\|$."""
     error, _, terms = _secant(phi, H, s, y)
@@ -139,7 +139,7 @@ def secant_in_floats(phi: float, H: Array, s: Array, y: Array) -> float:
 
 
 @claim(
-    SOURCE.format(12), FLOATS, kind="equality", tolerance=1e-13, expect="refuted",
+    second_order(12), FLOATS, kind="equality", tolerance=1e-13, expect="refuted",
     instead="updates.secant_in_floats",
     witness={"phi": 0.0, "n": 1, "H": np.array([[3628.0]]), "s": np.array([0.08]), "y": np.array([1.2])},
 )  # fmt: skip
@@ -156,7 +156,7 @@ def _floats(s: Array, y: Array) -> Array:
     return y if float(s @ y) > 0 else -y
 
 
-@claim(SOURCE.format(13), PAIR, kind="equality", tolerance=0.0, smooth=False)
+@claim(second_order(13), PAIR, kind="equality", tolerance=0.0, smooth=False)
 def dual(n: int, M: Array, s: Array, y: Array) -> float:
     r"""DFP is BFGS with s and y in each other's place, and $H_+ B_+ = I$ after $H B = I$."""
     B, y = gram(M), _curved(s, y)
@@ -169,7 +169,7 @@ def dual(n: int, M: Array, s: Array, y: Array) -> float:
 
 
 @claim(
-    SOURCE.format(13), {k: v for k, v in FLOATS.items() if k != "phi"}, kind="equality", tolerance=ulps(64),
+    second_order(13), {k: v for k, v in FLOATS.items() if k != "phi"}, kind="equality", tolerance=ulps(64),
 )  # fmt: skip
 def dual_in_floats(H: Array, s: Array, y: Array) -> float:
     r"""In floats $B_+ H_+ = I$ up to rounding of the terms that both are sums of."""
@@ -181,7 +181,7 @@ def dual_in_floats(H: Array, s: Array, y: Array) -> float:
     return -_size(new @ back - xp.eye(s.shape[0], dtype=s.dtype)) / size
 
 
-@claim(SOURCE.format(14), PAIR, kind="equality", tolerance=0.0, smooth=False)
+@claim(second_order(14), PAIR, kind="equality", tolerance=0.0, smooth=False)
 def determinant_and_trace(M: Array, s: Array, y: Array) -> float:
     r"""BFGS has $\det B_+ = \det B \, \frac{s'y}{s'Bs}$.
 
@@ -195,7 +195,7 @@ def determinant_and_trace(M: Array, s: Array, y: Array) -> float:
     )
 
 
-@claim(SOURCE.format(14), PAIR, tolerance=0.0, smooth=False, infimum=0.0)
+@claim(second_order(14), PAIR, tolerance=0.0, smooth=False, infimum=0.0)
 def stays_positive_definite(phi: Fraction, M: Array, s: Array, y: Array) -> float:
     r"""With $\phi \ge 0$ the Broyden class keeps H positive definite if $s'y > 0$."""
     new = broyden_inverse(gram(M), s, _curved(s, y), phi)
@@ -203,7 +203,7 @@ def stays_positive_definite(phi: Fraction, M: Array, s: Array, y: Array) -> floa
 
 
 @claim(
-    SOURCE.format(14), PAIR, tolerance=0.0, smooth=False, expect="refuted",
+    second_order(14), PAIR, tolerance=0.0, smooth=False, expect="refuted",
     instead="updates.stays_positive_definite",
     witness={"phi": Fraction(1), "n": 1, "M": exactly([[0]]), "s": exactly([1]), "y": exactly([-1])},
 )  # fmt: skip
@@ -226,7 +226,7 @@ def _pivots(A: Array) -> list[Any]:
     return found
 
 
-@claim(SOURCE.format(15), PAIR, tolerance=0.0, smooth=False, infimum=0.0)
+@claim(second_order(15), PAIR, tolerance=0.0, smooth=False, infimum=0.0)
 def damped(M: Array, s: Array, y: Array) -> float:
     r"""Powell's damping has $s'r \ge \frac15 s'Bs$ and $B_+$ positive definite, for every y."""
     if not np.any(s != 0):
@@ -237,7 +237,7 @@ def damped(M: Array, s: Array, y: Array) -> float:
     return float((s @ r) / sBs - Fraction(1, 5)) if definite else -1.0
 
 
-@claim(SOURCE.format(15), {k: v for k, v in FLOATS.items() if k != "phi"}, tolerance=1e-13, infimum=0.0)
+@claim(second_order(15), {k: v for k, v in FLOATS.items() if k != "phi"}, tolerance=1e-13, infimum=0.0)
 def damped_in_floats(H: Array, s: Array, y: Array) -> float:
     r"""In floats $s'r \ge \frac15 s'Bs$ up to $10^{-13}$ of $s'Bs$, $\|s\| \|Bs\|$ and $\|s\| \|y\|$, for every y."""
     sBs = float(s @ (H @ s))
@@ -248,7 +248,7 @@ def damped_in_floats(H: Array, s: Array, y: Array) -> float:
 
 
 @claim(
-    "second_order.md section 1 (quasi-Newton), SR1", {"n": Integer(1, 4), "M": Exact(("n", "n"), most=3)},
+    LITERATURE[12], {"n": Integer(1, 4), "M": Exact(("n", "n"), most=3)},
     kind="equality", tolerance=0.0, smooth=False,
 )  # fmt: skip
 def sr1_inverse_hessian(n: int, M: Array) -> float:

@@ -7,6 +7,7 @@ import numpy as np
 from arrayopt.backend import Array, namespace
 from arrayopt.claims.claim import agreement, claim, slack, ulps
 from arrayopt.claims.domain import Choice, Element, Integer, Numbers, Real, Signs
+from arrayopt.claims.sources import article
 from arrayopt.claims.walks import LR, WALK, away, follow, largest, norm, same, updates
 from arrayopt.core.rule import Rule
 from arrayopt.firstorder import (
@@ -33,7 +34,7 @@ from arrayopt.firstorder.partition import HasAxes
 from arrayopt.firstorder.wrapper import Wrapper
 from arrayopt.theory import amos_rates
 
-ARTICLE = "archive 7094 (section 27)"
+ARTICLE = article(27)
 LINKS = "archives 7094, 9344 and 9512 (links between articles)"
 ROUNDING = ulps(64)
 DECAY = Real(0.0, 0.5)

@@ -9,12 +9,13 @@ from arrayopt.backend import Array, namespace
 from arrayopt.claims.claim import Outside, agreement, claim, slack
 from arrayopt.claims.designs import DESIGNS, gaussian_design, rademacher_design, skewed_design
 from arrayopt.claims.domain import Choice, Element, Integer, Numbers, Real, Symmetric
+from arrayopt.claims.sources import article
 from arrayopt.problems.problem import like
 from arrayopt.sampling import score_gradient, stein_hessian
 from arrayopt.sampling.smoothing import above_baseline
 
-SOURCE = "archive 7737 (section 2)"
-NOTES = "sampling.md section 2"
+SOURCE = article(2)
+SMOOTHING = "Nesterov and Spokoiny, Random gradient-free minimization of convex functions, 2017"
 QUADRATIC: dict[str, Element] = {
     "d": Integer(1, 3), "H": Symmetric("d", -3.0, 3.0), "b": Numbers(("d",), low=-2.0, high=2.0),
     "x": Numbers(("d",), low=-2.0, high=2.0), "c": Real(-2.0, 2.0), "sigma": Real(0.01, 2.0, log=True),
@@ -35,7 +36,7 @@ def rounding(sigma: float) -> float:
     return 100 + 100 / sigma
 
 
-@claim(NOTES, QUADRATIC, kind="equality", tolerance=1e-14)
+@claim(SMOOTHING, QUADRATIC, kind="equality", tolerance=1e-14)
 def smoothed(d: int, H: Array, b: Array, x: Array, c: float, sigma: float) -> float:
     r"""The smoothed value of a quadratic is $E f(x + \sigma u) = f(x) + \frac12 \sigma^2 \operatorname{tr} H$."""
     xp = namespace(x)
@@ -136,7 +137,7 @@ def best_baseline(d: int, H: Array, b: Array, x: Array, c: float, sigma: float) 
     return min(slack(least, _second_moment(f - v, u), least) for v in (0.0, value(x, H, b, c), xp.mean(f)))
 
 
-@claim(NOTES, QUADRATIC, kind="equality", tolerance=1e-13)
+@claim(SMOOTHING, QUADRATIC, kind="equality", tolerance=1e-13)
 def hessian(d: int, H: Array, b: Array, x: Array, c: float, sigma: float) -> float:
     r"""Stein: $E[f(x + \sigma u) (uu' - I)] / \sigma^2 = H$ for quadratics and Gaussian u.
 
@@ -148,7 +149,7 @@ def hessian(d: int, H: Array, b: Array, x: Array, c: float, sigma: float) -> flo
 
 
 @claim(
-    NOTES, QUADRATIC, kind="equality", tolerance=1e-6, expect="refuted", instead="zeroth_order.hessian",
+    SMOOTHING, QUADRATIC, kind="equality", tolerance=1e-6, expect="refuted", instead="zeroth_order.hessian",
     witness={"d": 1, "H": np.eye(1), "b": np.zeros(1), "x": np.zeros(1), "c": 0.0, "sigma": 0.7},
 )  # fmt: skip
 def hessian_of_signs(d: int, H: Array, b: Array, x: Array, c: float, sigma: float) -> float:

@@ -22,7 +22,10 @@ def claims(
     json: Annotated[Path | None, typer.Option(help="Write the findings to this file.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write a page with formulas to this file.")] = None,
 ) -> None:
-    """Check the claims of the documents; the exit status is 1 if one is not as expected."""
+    """Check the claims of the documents; the exit status is 1 if one is not as expected.
+
+    An attack may be stopped by Ctrl-C: what it has found is printed and written, and the exit status is 130.
+    """
     from arrayopt.backend import default, use
     from arrayopt.claims import CLAIMS, KNOWN, answered, attacked, report, sampled
     from arrayopt.core.results import write_json
@@ -37,12 +40,19 @@ def claims(
         xp = None if backend == "numpy" else default()
     left_out = [] if xp is None else [c for c in chosen if not c.portable]
     findings = [sampled(c, xp=xp) for c in chosen if c not in left_out]
+    answers = [answered(k) for k in known] if xp is None else []
+    stopped = ""
     if attack:
         from rich.progress import track
 
         every = [c for c in chosen if c.searchable and c not in left_out]
-        findings += [attacked(c, seconds) for c in track(every, "attack", transient=True)]
-    answers = [answered(k) for k in known] if xp is None else []
+        try:
+            for n, c in enumerate(track(every, "attack", transient=True)):
+                stopped = f"stopped after {n} of {len(every)} attacks"
+                findings.append(attacked(c, seconds))
+            stopped = ""
+        except KeyboardInterrupt:  # what was found until then is told and written
+            pass
     if findings:
         header = ("reader", *report.HEADER) if attack else report.HEADER
         table(header, [((f.reader,) if attack else ()) + report.row(f) for f in findings])
@@ -54,6 +64,8 @@ def claims(
             print(f"{a.known.id}: {a.value!r}, printed {a.known.printed}")
     if left_out:
         print(f"{len(left_out)} claims need NumPy's or SciPy's functions and were left out on {backend}")
+    if stopped:
+        print(stopped)
     bad = sum(not f.expected for f in findings) + sum(not a.expected for a in answers)
     print(f"{len(findings)} findings and {len(answers)} known answers, {bad} not as expected")
     if json is not None:
@@ -61,5 +73,5 @@ def claims(
                           "known answers": [report.plain_answer(a) for a in answers]})  # fmt: skip
     if html is not None:
         html.write_text(report.web_page(findings, answers), encoding="utf-8")
-    if bad:
-        raise typer.Exit(1)
+    if bad or stopped:
+        raise typer.Exit(130 if stopped else 1)
