@@ -56,17 +56,18 @@ def strictly_lower_as_computed(x: Array, tau: float) -> float:
     return 1.0 if _lse(x, tau) > _max(x) else -1.0
 
 
-@claim(SOURCE, {**MORE, "tau": TAU}, smooth=False)
+@claim(SOURCE, {**MORE, "tau": TAU}, kind="equivalence", smooth=False)
 def strict(x: Array, tau: float) -> float:
-    r"""$\max x < \tau \operatorname{LSE}(x / \tau)$ for $n \ge 2$ where rounding does not hide the rest.
+    r"""$\max x < \tau \operatorname{LSE}(x / \tau)$ for $n \ge 2$ where rounding does not hide the rest: only there.
 
-    That is, where $\tau \log(1 + \sum e^{-(\max x - x_i) / \tau})$ is above an ulp of $\max x$.
+    That is, where $\tau \log(1 + \sum e^{-(\max x - x_i) / \tau})$ is above the way from $\max x$ to the next number.
     """
     numbers = np.sort(host(x))
     rest = tau * math.log1p(math.fsum(math.exp((float(v) - _max(x)) / tau) for v in numbers[:-1]))
-    if rest < 1.01 * np.spacing(abs(numbers[-1])):
-        raise Outside("hidden by rounding")
-    return 1.0 if _lse(x, tau) > _max(x) else -1.0
+    ratio = rest / float(np.nextafter(numbers[-1], np.inf) - numbers[-1])
+    if 0.49 < ratio < 1.01:
+        raise Outside("rounding up or down")
+    return 1.0 if (_lse(x, tau) > _max(x)) == (ratio > 1) else -1.0
 
 
 @claim(SOURCE, {**X, "tau": TAU}, tolerance=ROUNDING, infimum=0.0)
@@ -161,7 +162,7 @@ def tangents(x: Array, y: Array) -> float:
 @claim(SOURCE, {**XY, "t": Real(0.0, 1.0)}, tolerance=ROUNDING, infimum=0.0)
 def convex(x: Array, y: Array, t: float) -> float:
     """LSE is convex."""
-    return slack(_lse(t * x + (1 - t) * y), t * _lse(x) + (1 - t) * _lse(y))
+    return slack(_lse(t * x + (1 - t) * y), t * _lse(x) + (1 - t) * _lse(y), _size(x, y))
 
 
 @claim(

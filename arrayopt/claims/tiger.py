@@ -134,7 +134,7 @@ def half_is_safe(x: float, lr: float) -> float:
     return 1.0 if _moves(x, lr) else -1.0
 
 
-@claim(f"{TRAP} (b)", {**HALF, "lr": Real(6e-8, 1.0, log=True)}, smooth=False)
+@claim(f"{TRAP} (b)", {**HALF, "lr": Real(6e-8, 1.0, log=True)}, kind="equivalence", smooth=False)
 def half_absorbs(x: float, lr: float) -> float:
     r"""$\theta - \eta$ rounds to $\theta$ if $\eta < \frac12 \mathrm{ulp}(\theta)$, and not beyond: absorption.
 
@@ -147,7 +147,7 @@ def half_absorbs(x: float, lr: float) -> float:
     return 1.0 if _moves(float(half), lr) == (step > spacing / 2) else -1.0
 
 
-@claim(f"{TRAP} (b)", {"ratio": Real(4.2, 90.0)}, smooth=False)
+@claim(f"{TRAP} (b)", {"ratio": Real(4.2, 90.0)}, kind="equivalence", smooth=False)
 def half_large_entries(ratio: float) -> float:
     r"""In float16, at $\eta = 10^{-3}$, entries larger than about 4.1 RMS do not move at all; others do."""
     p = np.ones(10000, np.float16)

@@ -1,13 +1,12 @@
 """The log of a sum of exponentials, and the weights that are its gradient: no exponential ever overflows."""
 
 import math
-from typing import Any
 
 import numpy as np
 
 from arrayopt.backend import Array, Namespace, namespace
-from arrayopt.core.trees import dtype_name
-from arrayopt.errors import LeafError, OptionError
+from arrayopt.core.arguments import reals
+from arrayopt.errors import OptionError
 
 Axis = int | tuple[int, ...] | None
 
@@ -115,10 +114,8 @@ def softmax(x: Array, *, axis: Axis = -1, weights: Array | None = None, temperat
 def _namespace(x: Array, weights: Array | None, temperature: float) -> Namespace:
     if not (math.isfinite(temperature) and temperature != 0):
         raise OptionError(f"temperature: expected a finite number other than 0, got {temperature!r}")
-    xp: Any = namespace(x) if weights is None else namespace(x, weights)
-    if not xp.isdtype(x.dtype, "real floating"):
-        raise LeafError(f"x: expected real floating-point numbers, got the dtype {dtype_name(x)}; cast it")
-    return xp
+    reals(x=x)
+    return namespace(x) if weights is None else namespace(x, weights)
 
 
 def _axes(x: Array, axis: Axis) -> tuple[int, ...]:

@@ -71,6 +71,14 @@ class Population(Checked):
         return None
 
 
+def check_start(x0: Array) -> None:
+    """Raise LeafError unless runs can start at x0."""
+    if x0.ndim < 1 or x0.shape[-1] < 1 or not namespace(x0).isdtype(x0.dtype, "real floating"):
+        raise LeafError(
+            f"x0: expected real floating numbers of shape (..., d) with d >= 1, got {x0.dtype} of {tuple(x0.shape)}"
+        )
+
+
 def values(fun: Callable[..., Any], x: Array, *args: Any, workers: Workers | None = None) -> Array:
     """Evaluate a population.
 

@@ -15,10 +15,10 @@ from typing import Any
 
 from array_api_compat import device, is_numpy_namespace
 
-from arrayopt.backend import Array, Namespace, namespace
+from arrayopt.backend import Array, Namespace
+from arrayopt.core.arguments import reals
 from arrayopt.core.options import check_count
 from arrayopt.core.orthogonal.precision import widest
-from arrayopt.core.trees import dtype_name
 from arrayopt.errors import LeafError, OptionError
 from arrayopt.learn.entropy import top_k_entropy
 
@@ -211,10 +211,8 @@ def _quotient(xp: Namespace, a: Any, b: Array) -> Array:
 
 
 def _arguments(probabilities: Array, prior: Array) -> tuple[Namespace, Array, Array]:
-    xp: Any = namespace(probabilities, prior)
+    xp = reals(probabilities=probabilities, prior=prior)
     for name, x, axes in (("probabilities", probabilities, 2), ("prior", prior, 1)):
-        if not xp.isdtype(x.dtype, "real floating"):
-            raise LeafError(f"{name}: expected real floating-point numbers, got the dtype {dtype_name(x)}; cast it")
         if x.ndim != axes:
             expected = "a matrix, a row a sample," if axes == 2 else "a vector"
             raise LeafError(f"{name}: expected {expected} got the shape {tuple(x.shape)}")

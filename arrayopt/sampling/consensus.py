@@ -9,9 +9,8 @@ from array_api_compat import device
 from arrayopt.backend import Array, namespace
 from arrayopt.core.method import Status, Stop
 from arrayopt.core.options import Count, Positive, Tolerance
-from arrayopt.core.population import Population
+from arrayopt.core.population import Population, check_start
 from arrayopt.errors import OptionError
-from arrayopt.sampling.cross_entropy import check_start
 from arrayopt.sampling.directions import directions_at, run_seed
 from arrayopt.sampling.importance import tempered_weights, weighted_mean
 from arrayopt.sampling.selecting import best_so_far

@@ -9,8 +9,8 @@ from array_api_compat import device
 from arrayopt.backend import Array, namespace
 from arrayopt.core.method import Status, Stop
 from arrayopt.core.options import JUST_ABOVE_ONE, JUST_ABOVE_ZERO, Interval, Least, Positive, Tolerance
-from arrayopt.core.population import Population
-from arrayopt.errors import LeafError, OptionError
+from arrayopt.core.population import Population, check_start
+from arrayopt.errors import OptionError
 from arrayopt.sampling.directions import directions_at, run_seed
 from arrayopt.sampling.importance import weighted_mean
 from arrayopt.sampling.recombination import rank_weights
@@ -47,14 +47,6 @@ def begun(x0: Array, seed: int, sigma: float) -> SearchState:
     xp = namespace(x0)
     nothing = xp.full(tuple(x0.shape[:-1]), math.inf, dtype=x0.dtype, device=device(x0))
     return SearchState(0, run_seed(seed, 0), x0, xp.full_like(x0, sigma), x0, nothing)
-
-
-def check_start(x0: Array) -> None:
-    """Raise LeafError unless runs can start at x0."""
-    if x0.ndim < 1 or x0.shape[-1] < 1 or not namespace(x0).isdtype(x0.dtype, "real floating"):
-        raise LeafError(
-            f"x0: expected real floating numbers of shape (..., d) with d >= 1, got {x0.dtype} of {tuple(x0.shape)}"
-        )
 
 
 @final

@@ -8,9 +8,9 @@ from array_api_compat import device
 
 from arrayopt.backend import Array, namespace
 from arrayopt.core.options import NonNegative, Rate
-from arrayopt.core.population import Population
+from arrayopt.core.population import Population, check_start
 from arrayopt.core.schedules import at
-from arrayopt.errors import LeafError, OptionError
+from arrayopt.errors import OptionError
 from arrayopt.sampling.directions import directions_at, run_seed
 from arrayopt.sampling.selecting import best_so_far
 from arrayopt.sampling.shaping import Shaping
@@ -142,12 +142,8 @@ class EvolutionStrategy(Smoothing, Population):
 
 def started(x0: Array, seed: int, sigma: float, optimizer: Any) -> EvolutionState:
     """Return the state of runs before their first generation."""
-    xp = namespace(x0)
-    if x0.ndim < 1 or x0.shape[-1] < 1 or not xp.isdtype(x0.dtype, "real floating"):
-        raise LeafError(
-            f"x0: expected real floating numbers of shape (..., d) with d >= 1, got {x0.dtype} of {tuple(x0.shape)}"
-        )
-    runs = tuple(x0.shape[:-1])
+    check_start(x0)
+    xp, runs = namespace(x0), tuple(x0.shape[:-1])
     nothing = xp.full(runs, math.inf, dtype=x0.dtype, device=device(x0))
     seed = run_seed(seed, 0)
     inner = () if optimizer is None else tuple(optimizer.init(x) for x in each_run(x0))

@@ -13,8 +13,8 @@ import math
 from collections.abc import Callable
 from typing import Any, Literal, get_args
 
+from arrayopt.core.arguments import check_number, check_size
 from arrayopt.errors import OptionError
-from arrayopt.sketch.arguments import check_number, check_size
 from arrayopt.sketch.norm_tails import norm_log_bound, norm_log_tail
 
 __all__ = ["jl_dimension", "jl_log_failure"]

@@ -12,11 +12,11 @@ import numpy as np
 from array_api_compat import device
 
 from arrayopt.backend import Array, Namespace, namespace
+from arrayopt.core.arguments import check_size
 from arrayopt.core.orthogonal.precision import at_least_single, finite_or_zero
 from arrayopt.core.random import generator
 from arrayopt.core.trees import dtype_name
 from arrayopt.errors import LeafError, OptionError
-from arrayopt.sketch.arguments import check_size
 
 __all__ = ["LowRank", "article_svd", "randomized_svd"]
 

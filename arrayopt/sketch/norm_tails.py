@@ -17,8 +17,8 @@ from typing import Any, Literal, get_args
 from array_api_compat import device
 
 from arrayopt.backend import Array, Namespace
+from arrayopt.core.arguments import elementwise, require
 from arrayopt.errors import OptionError
-from arrayopt.sketch.arguments import enter, require
 
 __all__ = ["norm_log_bound", "norm_log_tail"]
 
@@ -78,7 +78,7 @@ def norm_log_tail(n: Any, eps: Any, side: Side = "both") -> Any:
     (-48.65, -2350.1)
     """
     _check_side(side)
-    xp, (n_, eps_), back = enter(n=n, eps=eps)
+    xp, (n_, eps_), back = elementwise(n=n, eps=eps)
     _check(xp, n, n_, eps, eps_)
     if side == "both":
         found = _either(xp, _log_tail(xp, n_, eps_, 1), _log_tail(xp, n_, eps_, -1))
@@ -124,7 +124,7 @@ def norm_log_bound(n: Any, eps: Any, bound: Bound = "article", side: Side = "bot
     _check_side(side)
     if bound not in get_args(Bound):
         raise OptionError(f"bound: expected one of {', '.join(map(repr, get_args(Bound)))}, got {bound!r}")
-    xp, (n_, eps_), back = enter(n=n, eps=eps)
+    xp, (n_, eps_), back = elementwise(n=n, eps=eps)
     _check(xp, n, n_, eps, eps_)
     if bound == "chernoff":
         upper, lower = (_chernoff(xp, n_, eps_, s) for s in (1, -1))

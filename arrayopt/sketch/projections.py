@@ -11,10 +11,11 @@ import numpy as np
 from array_api_compat import device
 
 from arrayopt.backend import Array
+from arrayopt.core.arguments import check_number, check_size, create
 from arrayopt.core.orthogonal.precision import at_least_single
 from arrayopt.core.random import generator
 from arrayopt.errors import LeafError, OptionError
-from arrayopt.sketch.arguments import check_number, check_size, create, vectors
+from arrayopt.sketch.vectors import vectors
 
 __all__ = [
     "achlioptas_projection",

@@ -11,8 +11,9 @@ import math
 from typing import Any
 
 from arrayopt.backend import Array, namespace
+from arrayopt.core.arguments import elementwise, require
 from arrayopt.errors import LeafError
-from arrayopt.sketch.arguments import directed, enter, require, vectors
+from arrayopt.sketch.vectors import directed, vectors
 
 __all__ = [
     "SIGN_COSINE_GAP",
@@ -118,7 +119,7 @@ def sign_collision(cosine: Any) -> Any:
     >>> sign_collision(0.0), sign_collision(1.0), round(sign_collision(0.5), 12)
     (0.5, 1.0, 0.666666666667)
     """
-    xp, (c,), back = enter(cosine=cosine)
+    xp, (c,), back = elementwise(cosine=cosine)
     require("cosine", "a number in [-1, 1]", xp.isnan(c) | (xp.abs(c) <= 1), xp, cosine)
     return back(xp.acos(-c) / math.pi)
 
@@ -138,7 +139,7 @@ def sign_cosine(cosine: Any) -> Any:
     >>> round(0.771178 - sign_cosine(0.771178), 7)
     0.2105137
     """
-    xp, (c,), back = enter(cosine=cosine)
+    xp, (c,), back = elementwise(cosine=cosine)
     require("cosine", "a number in [-1, 1]", xp.isnan(c) | (xp.abs(c) <= 1), xp, cosine)
     return back(2 / math.pi * xp.asin(c))
 
@@ -173,6 +174,6 @@ def cosine_estimate(agreement: Any, *, corrected: bool = True) -> Any:
     >>> round(cosine_estimate(2 / 3), 12), round(cosine_estimate(2 / 3, corrected=False), 12)
     (0.5, 0.333333333333)
     """
-    xp, (q,), back = enter(agreement=agreement)
+    xp, (q,), back = elementwise(agreement=agreement)
     require("agreement", "a share in [0, 1]", xp.isnan(q) | ((q >= 0) & (q <= 1)), xp, agreement)
     return back(xp.sin(math.pi * (q - 0.5)) if corrected else 2 * q - 1)

@@ -10,10 +10,11 @@ import math
 from typing import Any
 
 from arrayopt.backend import Array
+from arrayopt.core.arguments import check_number, check_size, create, elementwise, require
 from arrayopt.core.random import generator
 from arrayopt.core.special import special
 from arrayopt.errors import LeafError, OptionError
-from arrayopt.sketch.arguments import check_number, check_size, create, directed, enter, require, vectors
+from arrayopt.sketch.vectors import directed, vectors
 
 __all__ = ["draw_stable_hash", "stable_collision", "stable_hash"]
 
@@ -132,7 +133,7 @@ def stable_collision(distance: Any, width: Any, p: int = 2) -> Any:
     [1.0, 0.800532, 0.609548, 0.015956]
     """
     p = _check_p(p)
-    xp, (c, w), back = enter(distance=distance, width=width)
+    xp, (c, w), back = elementwise(distance=distance, width=width)
     require("distance", "a number >= 0", ~(c < 0), xp, distance)
     require("width", "a finite number > 0", (w > 0) & (w < math.inf), xp, width)
     unknown, far = xp.isnan(c), xp.isinf(c)

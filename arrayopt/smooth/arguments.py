@@ -1,17 +1,14 @@
 """What the functions of this package take: numbers or arrays, computed in float32 at least, returned as they came."""
 
-import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from array_api_compat import device
 
 from arrayopt.backend import Array, Namespace, is_array, namespace
+from arrayopt.core.arguments import Back, is_number, positive, reals
 from arrayopt.core.trees import dtype_name
-from arrayopt.errors import LeafError, OptionError
-
-Back = Callable[[Array], Any]
+from arrayopt.errors import LeafError
 
 
 def enter(x: Any) -> tuple[Namespace, Array, Back]:
@@ -46,13 +43,11 @@ def enter_scaled(x: Any, scale: Any, name: str, *, zero: bool = False) -> tuple[
     """
     for what, value in (("x", x), (name, scale)):
         if is_array(value):
-            if not namespace(value).isdtype(value.dtype, "real floating"):
-                kind = dtype_name(value)
-                raise LeafError(f"{what}: expected real floating-point numbers, got the dtype {kind}; cast it")
-        elif isinstance(value, (bool, np.bool)) or not isinstance(value, (int, float, np.number)):
+            reals(**{what: value})
+        elif not is_number(value):
             raise LeafError(f"{what}: expected a number or an array, got a {type(value).__name__}")
     if not is_array(scale):
-        scale = positive(scale, name, zero=zero)
+        scale = positive(name, scale, zero=zero)
     like = x if is_array(x) else scale if is_array(scale) else np.asarray(float(x))
     xp, own = namespace(like, *(a for a in (x, scale) if is_array(a))), like.dtype
     dtype = xp.float32 if dtype_name(like) == "float16" else own
@@ -73,14 +68,3 @@ def within(xp: Namespace, x: Array, scale: Any) -> Any:
         return scale
     limits = xp.finfo(x.dtype)
     return min(max(scale, float(limits.smallest_normal)), float(limits.max))
-
-
-def positive(value: Any, name: str, *, zero: bool = False) -> float:
-    """Return a number as a float, if it is finite and greater than 0, or 0 if `zero`."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise OptionError(f"{name}: expected a finite number > 0, got {value!r}") from error
-    if not (math.isfinite(number) and (number > 0 or (zero and number == 0))):
-        raise OptionError(f"{name}: expected a finite number {'>=' if zero else '>'} 0, got {value!r}")
-    return number

@@ -16,8 +16,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from arrayopt.backend import Array, Namespace
+from arrayopt.core.arguments import positive
 from arrayopt.errors import OptionError
-from arrayopt.smooth.arguments import enter, positive, within
+from arrayopt.smooth.arguments import enter, within
 
 LARGE = 2.0**27
 """From here on the root of 1 + v^2 is v, in float64."""
@@ -40,7 +41,7 @@ class Kernel(ABC):
 
     def __post_init__(self) -> None:
         """Check the scale."""
-        object.__setattr__(self, "scale", positive(self.scale, "scale"))
+        object.__setattr__(self, "scale", positive("scale", self.scale))
 
     # Of scale 1: what a kernel is made of -------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 import math
 from typing import NamedTuple
 
-from arrayopt.smooth.arguments import positive
+from arrayopt.core.arguments import positive
 
 
 class Fit(NamedTuple):
@@ -39,7 +39,7 @@ def squareplus_bound(temperature: float = 1.0) -> float:
     >>> squareplus_bound()
     1.9218120556728056
     """
-    return (2 * positive(temperature, "temperature") * math.log(2)) ** 2
+    return (2 * positive("temperature", temperature) * math.log(2)) ** 2
 
 
 def squareplus_minimax(temperature: float = 1.0) -> Fit:
@@ -72,7 +72,7 @@ def squareplus_minimax(temperature: float = 1.0) -> Fit:
     >>> squareplus_minimax()
     Fit(b=1.52382103251..., error=0.075931449936..., at=3.5646210...)
     """
-    tau = positive(temperature, "temperature")
+    tau = positive("temperature", temperature)
 
     def excess(x: float) -> float:
         return x / math.expm1(x) - math.log1p(math.exp(-x)) + x / (2 * math.sinh(x / 2)) - math.log(2)

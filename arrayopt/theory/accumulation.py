@@ -12,8 +12,8 @@ the mean, which is never smaller.
 import math
 
 from arrayopt.backend import Array
+from arrayopt.core.arguments import reals
 from arrayopt.errors import OptionError
-from arrayopt.theory.arguments import reals
 
 __all__ = ["accumulated_momentum", "hidden_momentum", "spread_decay", "spread_gap"]
 

@@ -17,9 +17,10 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from arrayopt.backend import Array
+from arrayopt.core.arguments import elementwise, reals, require
 from arrayopt.core.random import generator
 from arrayopt.errors import OptionError
-from arrayopt.theory.arguments import elementwise, reals, require, vector_norm
+from arrayopt.theory.norms import vector_norm
 
 __all__ = [
     "AmosSchedule",
@@ -75,7 +76,7 @@ def amos_decay(t: Any, alpha0: float, p: float, cosine: Cosine = "constant") -> 
     (0.25, 0.333333)
     """
     _positive(alpha0=alpha0, p=p)
-    xp, t_, back = elementwise("t", t)
+    xp, (t_,), back = elementwise(t=t)
     require("t", "a step >= 0", ~(t_ < 0), xp, t)
     rate = alpha0 * p
     far = t_ > 1e300 / rate

@@ -9,8 +9,8 @@ One direction may be fixed, and the other drawn. In two dimensions the angle is 
 import math
 from typing import Any
 
+from arrayopt.core.arguments import elementwise, require
 from arrayopt.core.options import check_count
-from arrayopt.theory.arguments import elementwise, require
 
 __all__ = ["angle_density", "angle_variance", "cosine_density"]
 
@@ -55,7 +55,7 @@ def angle_variance(n: Any) -> Any:
     >>> [round(angle_variance(n), 6) for n in (3, 10, 100, 1000)]
     [0.467401, 0.110661, 0.010101, 0.001001]
     """
-    xp, n_, back = elementwise("n", n)
+    xp, (n_,), back = elementwise(n=n)
     require("n", "an integer of at least 1", (n_ >= 1) & (n_ == xp.floor(n_)), xp, n)
     # psi'(x) = sum of 1 / (x + j)^2, and its expansion from x + _SHIFT on
     x = 0.5 * n_
@@ -90,7 +90,7 @@ def angle_density(theta: Any, n: int) -> Any:
     (1.0, 0.5)
     """
     size = _size("angle_density", n)
-    xp, t, back = elementwise("theta", theta)
+    xp, (t,), back = elementwise(theta=theta)
     inside = (t >= 0) & (t <= math.pi)
     angle = xp.where(inside & (t > 0), t, math.pi / 2 * xp.ones_like(t))
     cosine, sine = xp.cos(angle), xp.sin(angle)
@@ -126,7 +126,7 @@ def cosine_density(cosine: Any, n: int) -> Any:
     [0.5, inf, 0.0]
     """
     size = _size("cosine_density", n)
-    xp, c, back = elementwise("cosine", cosine)
+    xp, (c,), back = elementwise(cosine=cosine)
     inside = xp.abs(c) < 1
     x = xp.where(inside, c, xp.zeros_like(c))
     found = size * xp.exp(0.5 * (n - 3) * (xp.log1p(-x) + xp.log1p(x)))

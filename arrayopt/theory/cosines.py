@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from arrayopt.backend import Array, namespace
+from arrayopt.core.arguments import reals
 from arrayopt.core.orthogonal.precision import at_least_single
 from arrayopt.errors import LeafError, OptionError
-from arrayopt.theory.arguments import reals, size_and_unit, vector_norm
+from arrayopt.theory.norms import size_and_unit, vector_norm
 
 __all__ = [
     "BlockCosines",

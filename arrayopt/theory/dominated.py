@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from arrayopt.backend import Array, Namespace
+from arrayopt.core.arguments import elementwise, require
 from arrayopt.errors import OptionError
-from arrayopt.theory.arguments import elementwise, elementwise_pair, require
 
 __all__ = ["POWER_FAMILIES", "PowerFamily", "am_gm_split"]
 
@@ -91,7 +91,7 @@ class PowerFamily:
 
     def envelope(self, x: Any) -> Any:
         r"""Return :math:`\theta^\theta (1 - \theta)^{1-\theta} x^{b - d \theta}`, the supremum over real n > 0."""
-        xp, x_, back = elementwise("x", x)
+        xp, (x_,), back = elementwise(x=x)
         require("x", "a number >= 0", ~(x_ < 0), xp, x)
         theta = self.a / self.c
         log_factor = theta * math.log(theta) + (1 - theta) * math.log1p(-theta)
@@ -99,7 +99,7 @@ class PowerFamily:
 
     def peak(self, x: Any) -> Any:
         r"""Return the n at which the supremum is attained: :math:`n^c x^d = \theta / (1 - \theta)`."""
-        xp, x_, back = elementwise("x", x)
+        xp, (x_,), back = elementwise(x=x)
         require("x", "a number >= 0", ~(x_ < 0), xp, x)
         return back(xp.exp((math.log(self.a / (self.c - self.a)) - _log(xp, x_, self.d)) / self.c))
 
@@ -110,7 +110,7 @@ class PowerFamily:
 
         by a series of positive terms up to u = 1, and by steps :math:`s \to s - 1` beyond.
         """
-        xp, n_, back = elementwise("n", n)
+        xp, (n_,), back = elementwise(n=n)
         require("n", "a number > 0", ~(n_ <= 0), xp, n)
         s, log_n = (self.b + 1) / self.d, xp.log(n_)
         log_u = self.c * log_n
@@ -150,13 +150,13 @@ def am_gm_split(A: Any, theta: float) -> Any:
     """
     if not 0 < theta < 1:
         raise OptionError(f"theta: expected a number in (0, 1), got {theta!r}")
-    xp, A_, back = elementwise("A", A)
+    xp, (A_,), back = elementwise(A=A)
     require("A", "a number >= 0", ~(A_ < 0), xp, A)
     return back(A_**theta / (theta**theta * (1 - theta) ** (1 - theta)))
 
 
 def _pair(n: Any, x: Any) -> tuple[Namespace, Array, Array, Any]:
-    xp, x_, n_, back = elementwise_pair("x", x, "n", n)
+    xp, (x_, n_), back = elementwise(x=x, n=n)
     require("n", "a number > 0", ~(n_ <= 0), xp, n)
     require("x", "a number >= 0", ~(x_ < 0), xp, x)
     return xp, n_, x_, back

@@ -8,9 +8,9 @@ f only. Averages are exact here: over all :math:`2^d` masks.
 from collections.abc import Callable
 
 from arrayopt.backend import Array
+from arrayopt.core.arguments import reals
 from arrayopt.core.logsumexp import softmax
 from arrayopt.errors import LeafError, OptionError
-from arrayopt.theory.arguments import reals
 
 __all__ = [
     "all_masks",

@@ -12,10 +12,11 @@ import math
 from typing import Any, Literal
 
 from arrayopt.backend import Array, Namespace
+from arrayopt.core.arguments import reals
 from arrayopt.core.orthogonal import msign
 from arrayopt.core.orthogonal.precision import at_least_single, finite_or_zero
 from arrayopt.errors import LeafError, OptionError
-from arrayopt.theory.arguments import reals, size_and_unit
+from arrayopt.theory.norms import size_and_unit
 
 __all__ = [
     "dual_exponent",

@@ -16,9 +16,9 @@ import math
 from typing import Any
 
 from arrayopt.backend import Array, Namespace
+from arrayopt.core.arguments import elementwise, require
 from arrayopt.core.options import check_count
 from arrayopt.errors import OptionError
-from arrayopt.theory.arguments import elementwise, require
 
 __all__ = ["EMBEDDING_CONSTANT", "EMBEDDING_RATE", "embedding_dimension", "embedding_entropy", "embedding_rule"]
 
@@ -71,7 +71,7 @@ def embedding_entropy(n: Any) -> Any:
     >>> [round(embedding_entropy(n), 4) for n in (32, 64, 128, 512)]
     [-7.7747, -15.4734, -30.8718, -123.2642]
     """
-    xp, n_, back = elementwise("n", n)
+    xp, (n_,), back = elementwise(n=n)
     require("n", "an integer of at least 1", (n_ >= 1) & (n_ == xp.floor(n_)), xp, n)
     large, one = n_ > _LARGE, n_ == 1
     inside = xp.where(large | one, 2 * xp.ones_like(n_), n_)
@@ -117,7 +117,7 @@ def embedding_rule(n_items: Any, constant: float = EMBEDDING_CONSTANT) -> Any:
     >>> round(embedding_rule(100_000, 8.33), 1), round(embedding_rule(5_000_000, 8.33), 1)
     (95.9, 128.5)
     """
-    xp, n, back = elementwise("n_items", n_items)
+    xp, (n,), back = elementwise(n_items=n_items)
     require("n_items", "a number of at least 1", n >= 1, xp, n_items)
     if not 0 < constant < math.inf:
         raise OptionError(f"constant: expected a finite number > 0, got {constant!r}")

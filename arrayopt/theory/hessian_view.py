@@ -11,10 +11,11 @@ diagonal, and never its sign. Samples are rows: gradients have the shape (n, d).
 from typing import Any
 
 from arrayopt.backend import Array
+from arrayopt.core.arguments import reals
 from arrayopt.core.orthogonal.precision import at_least_single, finite_or_zero
 from arrayopt.core.random import generator
 from arrayopt.errors import LeafError, OptionError
-from arrayopt.theory.arguments import reals, vector_norm
+from arrayopt.theory.norms import vector_norm
 
 __all__ = [
     "adabelief_view",

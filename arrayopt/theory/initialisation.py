@@ -6,9 +6,9 @@ from typing import Any, Literal
 import numpy as np
 
 from arrayopt.backend import Array
+from arrayopt.core.arguments import create, positive
 from arrayopt.core.random import generator
 from arrayopt.errors import OptionError
-from arrayopt.theory.arguments import make_array, non_negative
 from arrayopt.theory.truncation import truncated_normal
 
 __all__ = [
@@ -85,7 +85,7 @@ def uniform_limit(std: float) -> float:
     >>> round(uniform_limit(1.0), 6)
     1.732051
     """
-    return math.sqrt(3) * non_negative("std", std)
+    return math.sqrt(3) * positive("std", std, zero=True)
 
 
 def initial_weights(
@@ -120,9 +120,9 @@ def initial_weights(
     if distribution == "truncated_normal":
         return truncated_normal(shape, std=std, dtype=dtype, rng=rng)
     if distribution == "uniform":
-        return make_array(generator(rng).uniform(-uniform_limit(std), uniform_limit(std), shape), dtype)
+        return create(generator(rng).uniform(-uniform_limit(std), uniform_limit(std), shape), dtype)
     if distribution == "normal":
-        return make_array(std * generator(rng).standard_normal(shape), dtype)
+        return create(std * generator(rng).standard_normal(shape), dtype)
     raise OptionError(f'distribution: expected "normal", "uniform" or "truncated_normal", got {distribution!r}')
 
 
@@ -149,4 +149,4 @@ def orthogonal_weights(shape: tuple[int, int], *, gain: float = 1.0, dtype: str 
     rows, columns = shape
     q, r = np.linalg.qr(generator(rng).standard_normal((max(shape), min(shape))))
     q = gain * q * np.where(np.diagonal(r) < 0, -1.0, 1.0)
-    return make_array(q if rows >= columns else q.T, dtype)
+    return create(q if rows >= columns else q.T, dtype)

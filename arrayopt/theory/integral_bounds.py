@@ -13,7 +13,7 @@ import math
 from typing import Any
 
 from arrayopt.backend import Array, Namespace
-from arrayopt.theory.arguments import elementwise, elementwise_pair, require
+from arrayopt.core.arguments import elementwise, require
 
 __all__ = [
     "INTEGRAL_BOUND_RATIO",
@@ -76,7 +76,7 @@ def gaussian_integral_bound(eps: Any, p: Any) -> Any:
     >>> round(gaussian_integral_bound(1.0, 1.0), 6), round(gaussian_integral_bound(1.0, best_gaussian(1.0)), 6)
     (0.837248, 1.345469)
     """
-    xp, eps_, p_, back = elementwise_pair("eps", eps, "p", p)
+    xp, (eps_, p_), back = elementwise(eps=eps, p=p)
     _check(xp, eps_, eps)
     require("p", "a number > 0", xp.isnan(p_) | (p_ > 0), xp, p)
     q = xp.maximum(p_, 1e-4)  # the bound is 0 below
@@ -164,7 +164,7 @@ def integral_exact(eps: Any) -> Any:
 
 
 def _read(eps: Any) -> tuple[Namespace, Array, Any]:
-    xp, values, back = elementwise("eps", eps)
+    xp, (values,), back = elementwise(eps=eps)
     _check(xp, values, eps)
     return xp, values, back
 

@@ -5,8 +5,8 @@ import math
 from collections.abc import Sequence
 
 from arrayopt.backend import Array
+from arrayopt.core.arguments import reals
 from arrayopt.errors import OptionError
-from arrayopt.theory.arguments import reals
 
 __all__ = ["convergence_orders", "extrapolate", "richardson"]
 

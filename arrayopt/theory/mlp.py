@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from arrayopt.backend import Array, Namespace
+from arrayopt.core.arguments import reals
 from arrayopt.core.orthogonal.precision import at_least_single
 from arrayopt.errors import LeafError, OptionError
-from arrayopt.theory.arguments import reals, vector_norm
 from arrayopt.theory.dual_norms import primal_norm
+from arrayopt.theory.norms import vector_norm
 
 __all__ = ["MLPGradients", "mlp_gradients"]
 

@@ -12,7 +12,7 @@ import math
 from typing import Any
 
 from arrayopt.backend import Array, Namespace
-from arrayopt.theory.arguments import elementwise, require
+from arrayopt.core.arguments import elementwise, require
 
 __all__ = [
     "POWER_SUM_LIMIT",
@@ -156,6 +156,6 @@ def _term(xp: Namespace, n: Array, i: int) -> Array:
 
 
 def _read(n: Any) -> tuple[Namespace, Array, Any]:
-    xp, values, back = elementwise("n", n)
+    xp, (values,), back = elementwise(n=n)
     require("n", "an integer of at least 1", (values >= 1) & (values == xp.floor(values)), xp, n)
     return xp, xp.minimum(values, 1e300), back

@@ -12,9 +12,10 @@ import math
 from typing import Any
 
 from arrayopt.backend import Array
+from arrayopt.core.arguments import reals
 from arrayopt.core.orthogonal.precision import at_least_single
 from arrayopt.errors import OptionError
-from arrayopt.theory.arguments import reals, size_and_unit, vector_norm
+from arrayopt.theory.norms import size_and_unit, vector_norm
 
 __all__ = [
     "project_annulus",

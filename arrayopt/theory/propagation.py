@@ -13,9 +13,9 @@ from typing import Any, Literal
 import numpy as np
 
 from arrayopt.backend import Array
+from arrayopt.core.arguments import reals
 from arrayopt.core.random import generator
 from arrayopt.errors import OptionError
-from arrayopt.theory.arguments import reals
 from arrayopt.theory.initialisation import scheme_std
 from arrayopt.theory.residual import post_norm_weights
 from arrayopt.theory.truncation import truncated_normal_std

@@ -20,7 +20,7 @@ import numpy as np
 from arrayopt.backend import Array, fetch, namespace, to_numpy
 from arrayopt.core.orthogonal.precision import widest
 from arrayopt.errors import OptionError
-from arrayopt.theory.arguments import vector_norm
+from arrayopt.theory.norms import vector_norm
 
 __all__ = [
     "RegretLedger",

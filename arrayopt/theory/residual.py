@@ -11,9 +11,10 @@ from typing import Literal
 import numpy as np
 
 from arrayopt.backend import Array
+from arrayopt.core.arguments import reals
 from arrayopt.core.orthogonal.precision import at_least_single
 from arrayopt.errors import OptionError
-from arrayopt.theory.arguments import reals, size_and_unit
+from arrayopt.theory.norms import size_and_unit
 
 __all__ = ["post_norm_weights", "pre_norm_variance", "residual_stack", "rms_norm"]
 

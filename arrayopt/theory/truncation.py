@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from arrayopt.backend import Array
+from arrayopt.core.arguments import create, positive
 from arrayopt.core.random import generator
 from arrayopt.errors import OptionError
-from arrayopt.theory.arguments import make_array, non_negative
 
 __all__ = ["truncated_normal", "truncated_normal_nominal", "truncated_normal_std", "truncated_normal_variance"]
 
@@ -69,7 +69,7 @@ def truncated_normal_std(nominal: float, cut: float = 2.0) -> float:
     >>> round(truncated_normal_std(0.02), 7)
     0.0175925
     """
-    return non_negative("nominal", nominal) * math.sqrt(truncated_normal_variance(cut))
+    return positive("nominal", nominal, zero=True) * math.sqrt(truncated_normal_variance(cut))
 
 
 def truncated_normal_nominal(std: float, cut: float = 2.0) -> float:
@@ -80,7 +80,7 @@ def truncated_normal_nominal(std: float, cut: float = 2.0) -> float:
     >>> round(truncated_normal_nominal(1.0), 7)
     1.1368472
     """
-    return non_negative("std", std) / math.sqrt(truncated_normal_variance(cut))
+    return positive("std", std, zero=True) / math.sqrt(truncated_normal_variance(cut))
 
 
 def truncated_normal(
@@ -135,7 +135,9 @@ def truncated_normal(
         raise OptionError(
             "nominal, std: expected one of the two: nominal is the standard deviation before the cut, std the real one"
         )
-    scale = non_negative("nominal", nominal) if nominal is not None else truncated_normal_nominal(std or 0.0, cut)
+    scale = (
+        positive("nominal", nominal, zero=True) if nominal is not None else truncated_normal_nominal(std or 0.0, cut)
+    )
     if not cut > 0:
         raise OptionError(f"cut: expected a number > 0, got {cut!r}")
     source = generator(rng)
@@ -150,4 +152,4 @@ def truncated_normal(
             x = x[np.abs(x) <= cut]
         parts.append(x)
         left -= x.size
-    return make_array(mean + scale * np.concatenate(parts).reshape(shape), dtype)
+    return create(mean + scale * np.concatenate(parts).reshape(shape), dtype)

@@ -57,7 +57,7 @@ def test_numbers_and_arrays():
     assert type(integral_bound(np.float32(1))) is float
     assert integral_bound(np.arange(3)).dtype == np.float64
     assert integral_bound(np.asarray(1.0, np.float32)).dtype == np.float32
-    with pytest.raises(LeafError, match="eps: expected a real number or an array, got list"):
+    with pytest.raises(LeafError, match="eps: expected a real number or an array, got a list"):
         integral_bound([1.0])
 
 
