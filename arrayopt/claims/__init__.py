@@ -5,6 +5,7 @@ from types import ModuleType
 from arrayopt.claims import (
     accumulation,
     adaptive,
+    affine_maps,
     amos,
     ball_steps,
     bounds_and_batches,
@@ -75,6 +76,7 @@ TOPICS: tuple[ModuleType, ...] = (
     self_normalised,
     evolution,
     ranks,
+    affine_maps,
     hessian_view,
     muon,
     newton_schulz,

@@ -137,65 +137,6 @@ def test_with_no_adaptation_the_mean_moves_by_weighted_recombination_and_nothing
     assert not state.model.p_sigma.any()
 
 
-def test_rank_mu_with_rate_one_and_no_paths_is_the_natural_gradient_step_on_mean_and_C():
-    # IGO: theta + F^-1 sum_i w_i grad log p(x_i), with the Fisher matrix of N(m, C) summed up from scratch.
-    rng, n = np.random.default_rng(0), 3
-    k = tutorial_constants(n, 12, active=False).replace(c_1=0.0, c_mu=1.0, c_sigma=0.0)
-    a = rng.standard_normal((n, n))
-    C = a @ a.T + np.eye(n)
-    method = CMAES(sigma=1.0, popsize=12, constants=k)
-    state = method.init(rng.standard_normal(n), seed=1, C=C)
-    x = method.ask(state)
-    new = method.tell(state, x, rosenbrock(x))
-    P, w = np.linalg.inv(C), np.array(k.weights)
-    d = x[np.argsort(rosenbrock(x))] - state.mean
-    gradient_m = sum(wi * P @ di for wi, di in zip(w, d, strict=True))
-    gradient_C = sum(wi * (P @ np.outer(di, di) @ P - P) / 2 for wi, di in zip(w, d, strict=True))
-    fisher_C = np.kron(P, P) / 2  # on vec(C); that of the mean is P
-    assert np.allclose(new.mean, state.mean + np.linalg.solve(P, gradient_m), rtol=1e-12)
-    step = np.linalg.solve(fisher_C, gradient_C.reshape(-1)).reshape(n, n)
-    assert np.allclose(new.model.C, C + step, rtol=1e-11, atol=1e-12)
-
-
-def mapped(method, A, generations, fun=rosenbrock):
-    """Return the values of fun(x), and of fun(A x) from A^-1 x0 with C = A^-1 A^-T and the same points of chance."""
-    n = len(A)
-    x0, inverse = np.linspace(-1, 1, n), np.linalg.inv(A)
-    one, two = method.init(x0, seed=4), method.init(inverse @ x0, seed=4, C=inverse @ inverse.T)
-    found = []
-    for _ in range(generations):
-        x = method.ask(one)
-        # What the normal numbers made of C in the first run, they make of A^-1 C A^-T in the second.
-        y = (x - one.mean) / one.model.sigma
-        z = two.mean + two.model.sigma * (y @ inverse.T)
-        found.append((fun(x), fun(z @ A.T)))
-        one, two = method.tell(one, x, found[-1][0]), method.tell(two, z, found[-1][1])
-    return np.array(found)
-
-
-def largest(found):
-    return np.max(abs(found[:, 0] - found[:, 1]) / (1e-300 + abs(found[:, 0])))
-
-
-def test_a_rotation_of_space_and_start_changes_no_value():
-    Q = np.linalg.qr(np.random.default_rng(1).standard_normal((4, 4)))[0]
-    assert largest(mapped(CMAES(sigma=0.3), Q, 50)) < 1e-8
-    assert largest(mapped(CMAES(sigma=0.3), 3.0 * Q, 50)) < 1e-8
-
-
-def test_an_affine_map_changes_values_for_the_symmetric_root_turns_the_path_of_the_step_size():
-    # The loose statement, "invariant if C is mapped along", and its witness; sigma differs, and only by the path.
-    A = np.random.default_rng(2).standard_normal((4, 4)) + 2 * np.eye(4)
-    assert largest(mapped(CMAES(sigma=0.3), A, 50)) > 1e-3
-
-
-def test_an_affine_map_changes_no_value_while_the_step_size_is_not_adapted():
-    A = np.random.default_rng(2).standard_normal((4, 4)) + 2 * np.eye(4)
-    k = tutorial_constants(4, 8).replace(c_sigma=0.0)
-    assert largest(mapped(CMAES(sigma=0.3, constants=k), A, 50)) < 1e-8
-    assert largest(mapped(CMAES(sigma=0.3, constants=k), A * np.array([1.0, 10.0, 0.1, 1.0]), 50)) < 1e-8
-
-
 def test_C_is_decomposed_every_so_many_generations():
     n = 20
     k = tutorial_constants(n, 12)

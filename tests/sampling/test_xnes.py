@@ -72,20 +72,6 @@ def test_the_determinant_of_B_stays_one():
     assert np.linalg.det(state.model.B) == pytest.approx(1.0, rel=1e-10)
 
 
-def test_an_affine_map_of_space_start_and_factor_changes_no_value():
-    A = np.random.default_rng(2).standard_normal((4, 4)) + 2 * np.eye(4)
-    A /= abs(np.linalg.det(A)) ** 0.25  # what is not of determinant 1 belongs to sigma
-    inverse, method = np.linalg.inv(A), XNES(sigma=0.3)
-    one = method.init(np.linspace(-1, 1, 4), seed=4)
-    two = method.init(inverse @ one.mean, seed=4)
-    two = two._replace(model=two.model._replace(B=inverse))
-    for _ in range(50):
-        x, z = method.ask(one), method.ask(two)  # of the same normal numbers
-        f, g = rosenbrock(x), rosenbrock(z @ A.T)
-        assert np.allclose(f, g, rtol=1e-8)
-        one, two = method.tell(one, x, f), method.tell(two, z, g)
-
-
 def test_the_step_of_xnes_is_to_first_order_the_one_of_cma_es_of_rank_mu():
     # With the same weights and a rate that goes to 0, both move C by the natural gradient; the rest is O(rate^2).
     n, popsize, u = 3, 10, utilities(10)
