@@ -6,11 +6,12 @@ import math
 import numpy as np
 
 from arrayopt.backend import Array, namespace
-from arrayopt.claims.claim import agreement, claim, slack, ulps
+from arrayopt.claims.claim import claim
 from arrayopt.claims.domain import DTYPES, Choice, Element, Integer, Numbers, Real
 from arrayopt.claims.known import Known
+from arrayopt.claims.margins import agreement, largest, same, slack, ulps
 from arrayopt.claims.sources import article
-from arrayopt.claims.walks import away, follow, largest, same, slot, states, updates, whole
+from arrayopt.claims.walks import away, follow, slot, states, updates, whole
 from arrayopt.core.optimizer import Optimizer
 from arrayopt.firstorder import Accumulate, Adafactor, Adam, Lion, Momentum, Nesterov, Tiger
 from arrayopt.theory import accumulated_momentum, hidden_momentum, spread_decay, spread_gap

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from arrayopt.backend import Array, namespace
-from arrayopt.claims.claim import agreement, claim, slack, ulps
+from arrayopt.claims.claim import claim
 from arrayopt.claims.domain import DTYPES, Choice, Element, Integer, Numbers, Real
+from arrayopt.claims.margins import agreement, same, slack, ulps
 from arrayopt.claims.sources import article
-from arrayopt.claims.walks import away, same, slot, states, updates
+from arrayopt.claims.walks import away, slot, states, updates
 from arrayopt.core.rule import Rule
 from arrayopt.core.state import State
 from arrayopt.firstorder import AdaBelief, Adadelta, Adagrad, Adam, AdaMax, NAdam, RMSProp

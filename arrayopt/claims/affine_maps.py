@@ -3,8 +3,9 @@
 import numpy as np
 
 from arrayopt.backend import Array, namespace
-from arrayopt.claims.claim import agreement, claim
+from arrayopt.claims.claim import claim
 from arrayopt.claims.domain import Element, Numbers, Orthogonal, Real
+from arrayopt.claims.margins import agreement
 from arrayopt.claims.ranks import CMA, NATURAL
 from arrayopt.sampling import CMAES, XNES
 from arrayopt.sampling.cma_constants import tutorial_constants

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from arrayopt.backend import Array, namespace
-from arrayopt.claims.claim import agreement, claim, slack, ulps
+from arrayopt.claims.claim import claim
 from arrayopt.claims.domain import Choice, Element, Integer, Numbers, Real
 from arrayopt.claims.known import Known
+from arrayopt.claims.margins import agreement, norm, slack, ulps
 from arrayopt.claims.sources import article
-from arrayopt.claims.walks import away, follow, norm
+from arrayopt.claims.walks import away, follow
 from arrayopt.firstorder import Amos, Lion
 from arrayopt.firstorder.recipes import amos_schedules
 from arrayopt.theory import (

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from arrayopt.backend import Array, namespace
-from arrayopt.claims.claim import agreement, claim, slack, ulps
+from arrayopt.claims.claim import claim
 from arrayopt.claims.domain import Choice, Count, Element, Integer, Numbers, Real
-from arrayopt.claims.runs import norm
+from arrayopt.claims.margins import agreement, norm, slack, ulps
 from arrayopt.claims.sources import article
 from arrayopt.claims.walks import away
 from arrayopt.firstorder import SGD

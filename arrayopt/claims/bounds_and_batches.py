@@ -6,9 +6,10 @@ import math
 import numpy as np
 
 from arrayopt.backend import Array, namespace
-from arrayopt.claims.claim import agreement, claim, host, slack
+from arrayopt.claims.claim import claim
 from arrayopt.claims.domain import Choice, Element, Integer, Numbers, Real, Signs
-from arrayopt.claims.runs import Function, apart, iterates, norm, same, smooth, softplus
+from arrayopt.claims.margins import agreement, host, identical, norm, slack
+from arrayopt.claims.runs import Function, apart, iterates, smooth, softplus
 from arrayopt.claims.sources import second_order
 from arrayopt.core.random import generator
 from arrayopt.firstorder import SGD
@@ -148,7 +149,7 @@ def infinite_bounds(n: int, W: Array, b: Array, x: Array) -> float:
     """With bounds that are infinite it is L-BFGS, bit for bit."""
     f = softplus(W, b)
     run, free = iterates(LBFGSB(bounds=[(None, math.inf)] * n), f, x, 8), iterates(LBFGS(), f, x, 8)
-    return same((len(run), len(free)), *zip(run, free, strict=False))
+    return identical((len(run), len(free)), *zip(run, free, strict=False))
 
 
 @claim(second_order(31), {**smooth(), "far": Real(1e2, 1e6, log=True)}, kind="equivalence", tolerance=1e-9)
@@ -185,7 +186,7 @@ def a_row_alone(method: str, X: Array, steps: float) -> float:
     for i in range(X.shape[0]):
         alone = minimize_batch(_rosenbrock, X[i : i + 1, :], method=method, options=options)
         found += [(together.x[i, :], alone.x[0, :]), (together.fun[i], alone.fun[0]), (together.nit[i], alone.nit[0])]
-    return same(*found)
+    return identical(*found)
 
 
 @claim(second_order(32), smooth(), kind="equivalence", tolerance=1e-12)

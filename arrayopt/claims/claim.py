@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-import numpy as np
-
 from arrayopt.claims.domain import Element
 from arrayopt.errors import OptionError
 
@@ -135,54 +133,3 @@ def claim(source: str, domain: Mapping[str, Element] | None = None, **fields: An
         return Claim(f"{topic}.{margin.__name__}", statement, source, margin, domain or {}, **fields)
 
     return made
-
-
-def slack(small: Any, large: Any, scale: Any = None) -> float:
-    """Return the margin of small <= large: their difference over `scale`, by default the larger modulus (at least 1).
-
-    Examples
-    --------
-    >>> slack(1.0, 3.0)
-    0.6666666666666666
-    """
-    a, b = float(small), float(large)
-    if a == b:  # infinite ones too
-        return 0.0
-    size = max(1.0, abs(a), abs(b)) if scale is None else float(scale)
-    return (b - a) / size
-
-
-def agreement(a: Any, b: Any, scale: Any = None) -> float:
-    """Return the margin of a = b: minus the largest difference of their elements over `scale`.
-
-    By default that is the largest modulus in either.
-
-    Examples
-    --------
-    >>> agreement([1.0, 2.0], [1.0, 2.5])
-    -0.2
-    """
-    a, b = host(a), host(b)
-    if a.shape != b.shape:
-        return -math.inf
-    if a.size == 0 or bool(np.all(a == b)):
-        return -0.0
-    if a.dtype == object or b.dtype == object:  # exact numbers: equal or not
-        return -math.inf
-    a, b = a.astype(np.float64), b.astype(np.float64)
-    with np.errstate(all="ignore"):
-        apart = np.where(a == b, 0.0, np.abs(a - b))
-        size = max(np.max(np.abs(a)), np.max(np.abs(b))) if scale is None else float(scale)
-        return -float(np.max(apart) / size) if size > 0 else -math.inf
-
-
-def host(x: Any) -> np.ndarray:
-    """Return an array, a number or a list as a NumPy array."""
-    from arrayopt.backend import is_array, to_numpy
-
-    return np.asarray(to_numpy(x)) if is_array(x) else np.asarray(x)
-
-
-def ulps(count: float) -> Callable[[Mapping[str, Any]], float]:
-    """Return the tolerance of `count` distances from 1 to the next number, in the dtype that an instance names."""
-    return lambda instance: count * float(np.finfo(instance.get("dtype", "float64")).eps)

@@ -7,9 +7,11 @@ from fractions import Fraction
 import numpy as np
 
 from arrayopt.backend import Array, namespace
-from arrayopt.claims.claim import claim, host, slack
+from arrayopt.claims.claim import claim
 from arrayopt.claims.domain import Choice, Element, Exact, Integer, Numbers, Orthogonal, Real, Symmetric
-from arrayopt.claims.runs import apart, gram, identity, iterates, norm, quadratic, quadratics, same
+from arrayopt.claims.exact import gram, identity
+from arrayopt.claims.margins import host, identical, norm, slack
+from arrayopt.claims.runs import apart, iterates, quadratic, quadratics
 from arrayopt.claims.sources import LITERATURE, second_order
 from arrayopt.secondorder import ConjugateGradient
 from arrayopt.secondorder.conjugate_gradient import SHARES, Turn
@@ -24,7 +26,7 @@ SPREAD: dict[str, Element] = {"n": Integer(1, 5), "j": Integer(1, 4), "kappa": R
 def finite(n: int, M: Array, b: Array) -> float:
     """In exact arithmetic conjugate gradients end after at most n steps, with a residual of zero."""
     result = linear_cg(gram(M), b, rtol=0.0)
-    return min(slack(result.iterations, n), same((result.residual, 0 * b), (gram(M) @ result.x, b)))
+    return min(slack(result.iterations, n), identical((result.residual, 0 * b), (gram(M) @ result.x, b)))
 
 
 @claim(
@@ -39,7 +41,7 @@ def distinct(n: int, k: int, v: Array, b: Array) -> float:
     Q = identity(n) - Fraction(2) / (v @ v) * np.outer(v, v)  # orthogonal, and its own inverse
     eigenvalues = [1 + i % k for i in range(n)]
     result = linear_cg((Q * np.asarray(eigenvalues, dtype=object)) @ Q, b, rtol=0.0)
-    return min(slack(result.iterations, len(set(eigenvalues))), same((result.residual, 0 * b)))
+    return min(slack(result.iterations, len(set(eigenvalues))), identical((result.residual, 0 * b)))
 
 
 def _left(A: Array, b: Array, steps: int) -> float:

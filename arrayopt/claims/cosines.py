@@ -5,11 +5,11 @@ import math
 import numpy as np
 
 from arrayopt.backend import Array, namespace
-from arrayopt.claims.claim import Outside, agreement, claim, slack
+from arrayopt.claims.claim import Outside, claim
 from arrayopt.claims.domain import Element, Integer, Numbers, Real, Symmetric
 from arrayopt.claims.known import Known
+from arrayopt.claims.margins import agreement, norm, slack
 from arrayopt.claims.sources import article
-from arrayopt.claims.walks import norm
 from arrayopt.theory import block_cosines, cosine, cosine_bounds, cosine_of_blocks, pearson, simpson
 
 SOURCE = article(9)

@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 
 from arrayopt.backend import Array, namespace
-from arrayopt.claims.claim import Outside, agreement, claim, slack, ulps
+from arrayopt.claims.claim import Outside, claim
 from arrayopt.claims.domain import Count, Element, Integer, Numbers, Probability, Real, Signs
 from arrayopt.claims.known import Known
+from arrayopt.claims.margins import agreement, slack, ulps
 from arrayopt.claims.sources import article
 from arrayopt.core.logsumexp import logsumexp, softmax
 from arrayopt.theory.dropout import (

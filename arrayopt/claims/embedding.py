@@ -4,9 +4,10 @@ import math
 
 import numpy as np
 
-from arrayopt.claims.claim import agreement, claim, slack
+from arrayopt.claims.claim import claim
 from arrayopt.claims.domain import Count, Element
 from arrayopt.claims.known import Known
+from arrayopt.claims.margins import agreement, slack
 from arrayopt.theory import EMBEDDING_CONSTANT, EMBEDDING_RATE, angle_density, embedding_entropy, embedding_rule
 
 SOURCE = "archives 7695 and 8711 (section 23)"

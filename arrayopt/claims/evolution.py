@@ -5,10 +5,11 @@ import math
 import numpy as np
 
 from arrayopt.backend import Array, namespace
-from arrayopt.claims.claim import Outside, agreement, claim, ulps
+from arrayopt.claims.claim import Outside, claim
 from arrayopt.claims.designs import gaussian_design
 from arrayopt.claims.domain import Element, Integer, Numbers, Real, Symmetric
 from arrayopt.claims.known import Known
+from arrayopt.claims.margins import agreement, ulps
 from arrayopt.problems.problem import like
 from arrayopt.sampling import (
     MPPI,

@@ -5,9 +5,9 @@ import math
 import numpy as np
 
 from arrayopt.backend import Array, namespace
-from arrayopt.claims.claim import Outside, agreement, claim, slack, ulps
+from arrayopt.claims.claim import Outside, claim
 from arrayopt.claims.domain import Choice, Element, Integer, Numbers, Probability, Real
-from arrayopt.claims.runs import norm
+from arrayopt.claims.margins import agreement, norm, slack, ulps
 from arrayopt.claims.sampling_view import DERIVED, GRID, PRIOR, on_a_grid
 from arrayopt.claims.walks import away
 from arrayopt.problems.problem import like

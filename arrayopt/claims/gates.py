@@ -4,9 +4,10 @@ import math
 from typing import Any
 
 from arrayopt.backend import Array
-from arrayopt.claims.claim import agreement, claim, slack, ulps
+from arrayopt.claims.claim import claim
 from arrayopt.claims.domain import DTYPES, Element, Numbers, Real
 from arrayopt.claims.known import Known
+from arrayopt.claims.margins import agreement, slack, ulps
 from arrayopt.claims.smoothing import ALL, KERNELS, RAMPS
 from arrayopt.claims.sources import article
 from arrayopt.smooth import (

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from arrayopt.backend import Array, namespace
-from arrayopt.claims.claim import Outside, claim, slack
+from arrayopt.claims.claim import Outside, claim
 from arrayopt.claims.domain import Element, Integer, Numbers, Real, Signs, Symmetric
 from arrayopt.claims.known import Known
-from arrayopt.claims.runs import Function, iterates, norm, quadratic, smooth, softplus
+from arrayopt.claims.margins import norm, slack
+from arrayopt.claims.runs import Function, iterates, quadratic, smooth, softplus
 from arrayopt.claims.sources import second_order
 from arrayopt.core.random import generator
 from arrayopt.firstorder import SGD, Momentum

@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 
 from arrayopt.backend import Array, namespace
-from arrayopt.claims.claim import agreement, claim, slack
+from arrayopt.claims.claim import claim
 from arrayopt.claims.domain import Choice, Element, Integer, Numbers
-from arrayopt.claims.walks import away, largest, same
+from arrayopt.claims.margins import agreement, largest, same, slack
+from arrayopt.claims.walks import away
 from arrayopt.theory import MLPGradients, initial_weights, mlp_gradients
 
 SOURCE = "archive 8796, arXiv 2111.15090 (section 11)"

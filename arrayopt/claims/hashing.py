@@ -5,9 +5,10 @@ import math
 import numpy as np
 
 from arrayopt.backend import Array, namespace
-from arrayopt.claims.claim import Outside, agreement, claim, slack
+from arrayopt.claims.claim import Outside, claim
 from arrayopt.claims.domain import Element, Integer, Numbers, Real
 from arrayopt.claims.known import Known
+from arrayopt.claims.margins import agreement, slack
 from arrayopt.claims.sources import article
 from arrayopt.claims.walks import away
 from arrayopt.sketch import (

@@ -5,9 +5,10 @@ import math
 import numpy as np
 
 from arrayopt.backend import Array, namespace
-from arrayopt.claims.claim import agreement, claim, ulps
+from arrayopt.claims.claim import claim
 from arrayopt.claims.domain import Element, Integer, Numbers, Real, Symmetric
-from arrayopt.claims.walks import LR, WALK, largest, same, slot, states, updates
+from arrayopt.claims.margins import agreement, largest, same, ulps
+from arrayopt.claims.walks import LR, WALK, slot, states, updates
 from arrayopt.firstorder import SGD, Adam
 from arrayopt.theory import (
     adam_hessian,

@@ -6,11 +6,11 @@ import numpy as np
 from array_api_compat import device
 
 from arrayopt.backend import Array, namespace
-from arrayopt.claims.claim import Outside, agreement, claim, host, slack
+from arrayopt.claims.claim import Outside, claim
 from arrayopt.claims.designs import every, normal_rule
 from arrayopt.claims.domain import Element, Integer, Numbers, Probability, Real
+from arrayopt.claims.margins import agreement, host, norm, slack
 from arrayopt.claims.sources import article
-from arrayopt.claims.walks import norm
 from arrayopt.core.logsumexp import softmax
 from arrayopt.core.random import generator
 from arrayopt.problems.problem import like

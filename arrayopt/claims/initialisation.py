@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from arrayopt.backend import Array, namespace
-from arrayopt.claims.claim import agreement, claim, slack, ulps
+from arrayopt.claims.claim import claim
 from arrayopt.claims.domain import Count, Element, Integer, Numbers, Real
 from arrayopt.claims.known import Known
+from arrayopt.claims.margins import agreement, slack, ulps
 from arrayopt.claims.sources import article
 from arrayopt.theory.dropout import all_masks
 from arrayopt.theory.initialisation import initial_weights, scheme_std, uniform_limit

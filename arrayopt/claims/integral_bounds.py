@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from arrayopt.backend import Array, Namespace, namespace
-from arrayopt.claims.claim import agreement, claim, slack, ulps
+from arrayopt.claims.claim import claim
 from arrayopt.claims.domain import Choice, Element, Integer, Numbers, Probability, Real, Symmetric
 from arrayopt.claims.known import Known
+from arrayopt.claims.margins import agreement, slack, ulps
 from arrayopt.claims.sources import article
 from arrayopt.core.logsumexp import logsumexp
 from arrayopt.errors import OptionError

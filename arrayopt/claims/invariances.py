@@ -5,7 +5,8 @@ import numpy as np
 from arrayopt.backend import Array, namespace
 from arrayopt.claims.claim import claim
 from arrayopt.claims.domain import Choice, Element, Integer, Numbers, Orthogonal
-from arrayopt.claims.runs import Function, apart, iterates, norm, same, smooth, softplus
+from arrayopt.claims.margins import identical, norm
+from arrayopt.claims.runs import Function, apart, iterates, smooth, softplus
 from arrayopt.claims.sources import second_order
 from arrayopt.core.method import Method
 from arrayopt.secondorder import (
@@ -60,7 +61,7 @@ def _rosenbrock(unit: float) -> Function:
 def multiples(method: str, k: int, x: Array) -> float:
     r"""Bit for bit, $2^k f$ has the iterates of f: for each method here, whose thresholds are free of scale."""
     run, other = (iterates(SCALED[method], _rosenbrock(unit), x, 8, hessian=True) for unit in (1.0, 2.0**k))
-    return same((len(run), len(other)), *zip(run, other, strict=False))
+    return identical((len(run), len(other)), *zip(run, other, strict=False))
 
 
 @claim(
@@ -73,9 +74,9 @@ def multiples_anyway(method: str, k: int, x: Array) -> float:
     r"""Any method has them: not with a fixed rate, nor BFGS from $H_0 = I$."""
     if method == "sgd":
         steps = [x - 1e-3 * _rosenbrock(unit).gradient(x) for unit in (1.0, 2.0**k)]
-        return same((steps[0], steps[1]))
+        return identical((steps[0], steps[1]))
     run, other = (iterates(BFGS(h0="identity"), _rosenbrock(unit), x, 4) for unit in (1.0, 2.0**k))
-    return same((len(run), len(other)), *zip(run, other, strict=False))
+    return identical((len(run), len(other)), *zip(run, other, strict=False))
 
 
 def _with(**more: Element) -> dict[str, Element]:

@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from arrayopt.backend import Array, namespace
-from arrayopt.claims.claim import agreement, claim, slack, ulps
+from arrayopt.claims.claim import claim
 from arrayopt.claims.domain import Choice, Element, Integer, Numbers, Orthogonal, Real, Symmetric
-from arrayopt.claims.runs import Function, iterates, norm
+from arrayopt.claims.margins import agreement, norm, slack, ulps
+from arrayopt.claims.runs import Function, iterates
 from arrayopt.constrained import AscentDescent, KKTNewton, kkt_matrix, kkt_step
 from arrayopt.constrained.lagrangian import Lagrangian
 from arrayopt.core.method import Method

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from arrayopt.backend import Array, namespace
-from arrayopt.claims.claim import Outside, claim, host
+from arrayopt.claims.claim import Outside, claim
 from arrayopt.claims.domain import Choice, Element, Integer, Numbers, Real
-from arrayopt.claims.runs import iterates, norm, smooth, softplus
+from arrayopt.claims.margins import host, norm
+from arrayopt.claims.runs import iterates, smooth, softplus
 from arrayopt.claims.sources import second_order
 from arrayopt.core.objective import Objective
 from arrayopt.secondorder import ConjugateGradient, SteepestDescent

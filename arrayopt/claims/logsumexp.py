@@ -5,9 +5,10 @@ import math
 import numpy as np
 
 from arrayopt.backend import Array, namespace
-from arrayopt.claims.claim import Outside, agreement, claim, host, slack, ulps
+from arrayopt.claims.claim import Outside, claim
 from arrayopt.claims.domain import DTYPES, Element, Integer, Numbers, Probability, Real
 from arrayopt.claims.known import Known
+from arrayopt.claims.margins import agreement, host, slack, ulps
 from arrayopt.claims.sources import article
 from arrayopt.core.logsumexp import logsumexp, softmax
 

@@ -5,10 +5,10 @@ import math
 import numpy as np
 
 from arrayopt.backend import Array, namespace
-from arrayopt.claims.claim import agreement, claim, slack
+from arrayopt.claims.claim import claim
 from arrayopt.claims.domain import Choice, Element, Integer, Numbers, Real
+from arrayopt.claims.margins import agreement, largest, norm, slack
 from arrayopt.claims.sources import article
-from arrayopt.claims.walks import largest, norm
 from arrayopt.sketch import LowRank, article_svd, randomized_svd
 
 SOURCE = article(23)

@@ -5,8 +5,9 @@ import math
 import numpy as np
 
 from arrayopt.backend import Array, namespace
-from arrayopt.claims.claim import Outside, agreement, claim, host, slack, ulps
+from arrayopt.claims.claim import Outside, claim
 from arrayopt.claims.domain import DTYPES, Element, Numbers, Real
+from arrayopt.claims.margins import agreement, host, slack, ulps
 from arrayopt.claims.smoothing import ALL, FUNCTION, KERNELS, RAMPS, SCALE, apart, function, positive, quadrature
 from arrayopt.claims.sources import article
 from arrayopt.core.logsumexp import logsumexp

@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 
 from arrayopt.backend import Array, namespace
-from arrayopt.claims.claim import agreement, claim, slack, ulps
+from arrayopt.claims.claim import claim
 from arrayopt.claims.domain import Choice, Element, Integer, Numbers, Real
+from arrayopt.claims.margins import agreement, largest, same, slack, ulps
 from arrayopt.claims.sources import article
-from arrayopt.claims.walks import LR, MU, WALK, away, follow, largest, same, slot, states, updates
+from arrayopt.claims.walks import LR, MU, WALK, away, follow, slot, states, updates
 from arrayopt.firstorder import SGD, Momentum, Nesterov
 from arrayopt.firstorder.momentum import VelocityStep
 

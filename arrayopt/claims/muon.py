@@ -3,10 +3,11 @@
 import numpy as np
 
 from arrayopt.backend import Array, namespace
-from arrayopt.claims.claim import Outside, agreement, claim, slack, ulps
+from arrayopt.claims.claim import Outside, claim
 from arrayopt.claims.domain import Choice, Element, Integer, Numbers, Orthogonal, Real
+from arrayopt.claims.margins import agreement, largest, norm, same, slack, ulps
 from arrayopt.claims.sources import article
-from arrayopt.claims.walks import away, follow, largest, norm, same, whole
+from arrayopt.claims.walks import away, follow, whole
 from arrayopt.core.orthogonal import inverse_root, msign
 from arrayopt.firstorder import Muon, Shampoo, Signum, Tiger
 from arrayopt.theory import dual_norm, steepest_step

@@ -5,9 +5,10 @@ import math
 import numpy as np
 
 from arrayopt.backend import Array, namespace
-from arrayopt.claims.claim import Outside, agreement, claim, slack, ulps
+from arrayopt.claims.claim import Outside, claim
 from arrayopt.claims.domain import Choice, Element, Integer, Numbers, Real, Signs, Symmetric
-from arrayopt.claims.runs import Function, iterates, norm, quadratic, quadratics
+from arrayopt.claims.margins import agreement, norm, slack, ulps
+from arrayopt.claims.runs import Function, iterates, quadratic, quadratics
 from arrayopt.claims.sources import LITERATURE, second_order
 from arrayopt.core.method import Stop
 from arrayopt.core.objective import Objective

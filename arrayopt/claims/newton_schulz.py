@@ -3,12 +3,12 @@
 import math
 
 from arrayopt.backend import Array, namespace
-from arrayopt.claims.claim import agreement, claim, slack, ulps
+from arrayopt.claims.claim import claim
 from arrayopt.claims.domain import Choice, Count, Integer, Real
 from arrayopt.claims.known import Known
+from arrayopt.claims.margins import agreement, norm, slack, ulps
 from arrayopt.claims.muon import SVD, matrix, product, spectrum
 from arrayopt.claims.sources import article
-from arrayopt.claims.walks import norm
 from arrayopt.core.orthogonal import KELLER, QUINTIC, TAYLOR, Polynomial, coefficients, composite, newton_schulz, take
 from arrayopt.theory import basin_end, fixed_points, invariant_band, newton_schulz_mse
 

@@ -3,11 +3,11 @@
 import numpy as np
 
 from arrayopt.backend import Array, namespace
-from arrayopt.claims.claim import agreement, claim
+from arrayopt.claims.claim import claim
 from arrayopt.claims.domain import Element, Integer, Numbers, Probability, Real
 from arrayopt.claims.known import Known
+from arrayopt.claims.margins import agreement, same
 from arrayopt.claims.sources import article
-from arrayopt.claims.walks import same
 from arrayopt.learn import can, top_k_entropy
 
 SOURCE = article(20)

@@ -5,11 +5,12 @@ import math
 import numpy as np
 
 from arrayopt.backend import Array, namespace
-from arrayopt.claims.claim import Outside, agreement, claim, host, slack, ulps
+from arrayopt.claims.claim import Outside, claim
 from arrayopt.claims.designs import normal_rule
 from arrayopt.claims.domain import Element, Exact, Integer, Numbers, Probability, Real
 from arrayopt.claims.importance import chances
 from arrayopt.claims.known import Known
+from arrayopt.claims.margins import agreement, host, slack, ulps
 from arrayopt.claims.sources import article
 from arrayopt.claims.walks import away
 from arrayopt.core.logsumexp import softmax

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from arrayopt.claims.claim import agreement, claim, slack, ulps
+from arrayopt.claims.claim import claim
 from arrayopt.claims.domain import Count, Element, Real
 from arrayopt.claims.known import Known
+from arrayopt.claims.margins import agreement, slack, ulps
 from arrayopt.claims.sources import article
 from arrayopt.theory.power_sums import (
     POWER_SUM_LIMIT,

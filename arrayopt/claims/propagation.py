@@ -6,10 +6,10 @@ from collections.abc import Callable
 import numpy as np
 
 from arrayopt.backend import Array, namespace
-from arrayopt.claims.claim import Outside, agreement, claim, slack, ulps
+from arrayopt.claims.claim import Outside, claim
 from arrayopt.claims.domain import Choice, Count, Element, Integer, Numbers, Orthogonal, Real
 from arrayopt.claims.known import Known
-from arrayopt.claims.runs import norm
+from arrayopt.claims.margins import agreement, norm, slack, ulps
 from arrayopt.claims.sources import article
 from arrayopt.core.random import generator
 from arrayopt.theory.dropout import all_masks

@@ -10,19 +10,9 @@ import numpy as np
 from arrayopt.backend import Array
 from arrayopt.claims.claim import Outside, claim
 from arrayopt.claims.domain import Choice, Element, Exact, Integer, Real, Symmetric
-from arrayopt.claims.runs import (
-    apart,
-    gram,
-    identity,
-    inverse,
-    iterates,
-    norm,
-    quadratic,
-    quadratics,
-    same,
-    smooth,
-    softplus,
-)
+from arrayopt.claims.exact import gram, identity, inverse
+from arrayopt.claims.margins import identical, norm
+from arrayopt.claims.runs import apart, iterates, quadratic, quadratics, smooth, softplus
 from arrayopt.claims.sources import second_order
 from arrayopt.secondorder import BFGS, DFP, Broyden, Newton
 from arrayopt.secondorder.limited import two_loop
@@ -60,7 +50,7 @@ def conjugate(phi: Fraction, n: int, M: Array, b: Array) -> float:
     A = gram(M)
     run, _ = _along(_member(phi), A, b, identity(n))
     other = [at.x for at in conjugate_gradients(A, b, 0 * b)]
-    return same((np.stack(run), np.stack(other)))
+    return identical((np.stack(run), np.stack(other)))
 
 
 @claim(second_order(5), RATIONAL, kind="equality", tolerance=0.0, smooth=False)
@@ -70,7 +60,7 @@ def inverse_hessian(phi: Fraction, n: int, M: Array, b: Array) -> float:
     run, H = _along(_member(phi), A, b, identity(n))
     if len(run) <= n:
         raise Outside("fewer steps")
-    return same((H, inverse(A)))
+    return identical((H, inverse(A)))
 
 
 METHODS = {"bfgs": BFGS, "dfp": DFP, "broyden": Broyden}
@@ -96,7 +86,7 @@ def preconditioned(M: Array, b: Array, P: Array) -> float:
     """BFGS from a matrix has the iterates of conjugate gradients preconditioned by it: in exact arithmetic, equal."""
     run, _ = _along(bfgs_inverse, gram(M), b, gram(P))
     other = [at.x for at in conjugate_gradients(gram(M), b, 0 * b, gram(P))]
-    return same((np.stack(run), np.stack(other)))
+    return identical((np.stack(run), np.stack(other)))
 
 
 @claim(
@@ -145,7 +135,7 @@ def one_pair(g: Array, e: Array, new: Array, a: float) -> float:
     y = new - g
     shares = (new @ y) / (d @ y), (new @ y) / (g @ g)
     quasi = -two_loop([(Fraction(a) * d, y)], 1, new)
-    return same(*((quasi, beta * d - new) for beta in shares))
+    return identical(*((quasi, beta * d - new) for beta in shares))
 
 
 def _ratios(W: Array, b: Array, x: Array) -> list[float]:

@@ -7,9 +7,10 @@ import numpy as np
 from scipy.optimize import brentq
 
 from arrayopt.backend import Array, namespace
-from arrayopt.claims.claim import Outside, agreement, claim, slack, ulps
+from arrayopt.claims.claim import Outside, claim
 from arrayopt.claims.domain import Choice, Count, Element, Integer, Numbers, Real
 from arrayopt.claims.known import Known
+from arrayopt.claims.margins import agreement, slack, ulps
 from arrayopt.claims.sources import article
 from arrayopt.sketch import gaussian_projection, jl_dimension, norm_log_bound, norm_log_tail
 from arrayopt.theory import angle_density, angle_variance

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from arrayopt.backend import Array, namespace
-from arrayopt.claims.claim import Outside, agreement, claim, slack
+from arrayopt.claims.claim import Outside, claim
 from arrayopt.claims.domain import Choice, Element, Integer, Numbers, Real, Symmetric
 from arrayopt.claims.evolution import ALPHA, size
+from arrayopt.claims.margins import agreement, slack
 from arrayopt.claims.search_directions import STRATEGY
 from arrayopt.claims.walks import whole
 from arrayopt.problems.problem import like

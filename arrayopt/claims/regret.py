@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from arrayopt.backend import Array, namespace
-from arrayopt.claims.claim import agreement, claim, host, slack
+from arrayopt.claims.claim import claim
 from arrayopt.claims.domain import Choice, Count, Element, Integer, Numbers, Real
+from arrayopt.claims.margins import agreement, host, largest, slack
 from arrayopt.claims.sources import article
-from arrayopt.claims.walks import largest
 from arrayopt.theory import (
     abel_bound,
     abel_sum,

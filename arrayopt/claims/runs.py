@@ -1,14 +1,11 @@
 """What claims about methods share: smooth functions made of the arrays of an instance, and runs on them."""
 
-import math
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from arrayopt.backend import Array, is_array, namespace
+from arrayopt.backend import Array, namespace
 from arrayopt.claims.domain import Element, Integer, Numbers, Symmetric
+from arrayopt.claims.margins import norm
 from arrayopt.core.method import Method, Stop
 from arrayopt.core.objective import Objective
 
@@ -78,70 +75,6 @@ def iterates(method: Method, of: Function, x0: Array, count: int, hessian: bool 
     return found
 
 
-def norm(x: Array) -> float:
-    """Return the Euclidean norm, on the host."""
-    return math.sqrt(float(x @ x))
-
-
 def apart(run: Sequence[Array], other: Sequence[Array], scale: float) -> float:
     """Return minus the largest distance of iterates, as far as both runs go, over `scale`."""
     return -max(norm(x - y) for x, y in zip(run, other, strict=False)) / scale
-
-
-def known(x: Array) -> np.ndarray:
-    """Return an array on the host."""
-    from arrayopt.claims.claim import host
-
-    return host(x)
-
-
-def identity(n: int) -> np.ndarray:
-    """Return the identity of Fractions."""
-    return exactly(np.eye(n, dtype=int))
-
-
-def exactly(values: Any) -> np.ndarray:
-    """Return integers as Fractions."""
-    values = np.asarray(values, dtype=object)
-    found = np.empty(values.shape, dtype=object)
-    for at, value in np.ndenumerate(values):
-        found[at] = Fraction(value)
-    return found
-
-
-def gram(M: np.ndarray) -> np.ndarray:
-    """Return M'M + I, positive definite, exactly."""
-    return np.asarray(M.T @ M + identity(len(M)))
-
-
-def inverse(A: np.ndarray) -> np.ndarray:
-    """Return the inverse by Gauss and Jordan, exactly."""
-    n = len(A)
-    rows = np.concatenate([A, identity(n)], axis=1)
-    for i in range(n):
-        pivot = next(j for j in range(i, n) if rows[j, i] != 0)
-        rows[[i, pivot]] = rows[[pivot, i]]
-        rows[i] = rows[i] / rows[i, i]
-        for j in range(n):
-            if j != i:
-                rows[j] = rows[j] - rows[j, i] * rows[i]
-    return np.asarray(rows[:, n:])
-
-
-def determinant(A: np.ndarray) -> Any:
-    """Return the determinant of a positive definite matrix by elimination, exactly."""
-    A, product = A.copy(), Fraction(1)
-    for i in range(len(A)):
-        product *= A[i, i]
-        for j in range(i + 1, len(A)):
-            A[j] = A[j] - A[j, i] / A[i, i] * A[i]
-    return product
-
-
-def same(*pairs: tuple[Any, Any]) -> float:
-    """Return the margin of equalities that are exact: 0, or -1 if one fails."""
-    for a, b in pairs:
-        x, y = (known(v) if is_array(v) else np.asarray(v) for v in (a, b))
-        if x.shape != y.shape or not bool(np.all(x == y)):
-            return -1.0
-    return 0.0

@@ -5,9 +5,9 @@ import math
 import numpy as np
 
 from arrayopt.backend import Array, namespace
-from arrayopt.claims.claim import Outside, agreement, claim, slack, ulps
+from arrayopt.claims.claim import Outside, claim
 from arrayopt.claims.domain import Element, Integer, Numbers, Real, Symmetric
-from arrayopt.claims.runs import norm
+from arrayopt.claims.margins import agreement, norm, slack, ulps
 from arrayopt.claims.sources import article
 from arrayopt.claims.walks import away
 from arrayopt.errors import OptionError

@@ -6,9 +6,10 @@ import math
 import numpy as np
 
 from arrayopt.backend import Array, namespace
-from arrayopt.claims.claim import agreement, claim, ulps
+from arrayopt.claims.claim import claim
 from arrayopt.claims.designs import DESIGNS, gaussian_design, samples
 from arrayopt.claims.domain import Choice, Count, Element, Integer, Numbers, Orthogonal, Real, Symmetric
+from arrayopt.claims.margins import agreement, ulps
 from arrayopt.claims.policy_gradient import BUY_FOUR
 from arrayopt.claims.walks import away
 from arrayopt.claims.zeroth_order import QUADRATIC, SMOOTHING, rounding, value

@@ -5,9 +5,10 @@ import math
 import numpy as np
 
 from arrayopt.backend import Array, namespace
-from arrayopt.claims.claim import Outside, agreement, claim, slack
+from arrayopt.claims.claim import Outside, claim
 from arrayopt.claims.domain import Element, Integer, Numbers, Real
 from arrayopt.claims.importance import DERIVED, OWEN, SOURCE, WORLD, chances, kept
+from arrayopt.claims.margins import agreement, slack
 from arrayopt.sampling import (
     empirical_free_energy,
     score_gradient,

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 
 from arrayopt.backend import Array, namespace
-from arrayopt.claims.claim import agreement, claim, slack, ulps
+from arrayopt.claims.claim import claim
 from arrayopt.claims.domain import Choice, Element, Integer, Numbers, Real, Signs
 from arrayopt.claims.known import Known
+from arrayopt.claims.margins import agreement, norm, same, slack, ulps
 from arrayopt.claims.sources import article
-from arrayopt.claims.walks import LR, WALK, away, follow, norm, same, updates, whole
+from arrayopt.claims.walks import LR, WALK, away, follow, updates, whole
 from arrayopt.core.rule import Rule
 from arrayopt.firstorder import SGD, Adam, Lion, MixedPrecision, SignSGD, Signum, Tiger
 from arrayopt.firstorder.recipes import lion_from_adamw, sign_rates

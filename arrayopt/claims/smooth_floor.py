@@ -5,8 +5,9 @@ import math
 import numpy as np
 
 from arrayopt.backend import Array
-from arrayopt.claims.claim import Outside, agreement, claim, slack, ulps
+from arrayopt.claims.claim import Outside, claim
 from arrayopt.claims.domain import DTYPES, Choice, Count, Element, Numbers, Real
+from arrayopt.claims.margins import agreement, slack, ulps
 from arrayopt.claims.smoothing import ALL, FURTHEST, KERNELS, NODES, WEIGHTS
 from arrayopt.claims.sources import article
 from arrayopt.smooth import Logistic, floor_series, smooth_floor

@@ -6,9 +6,10 @@ from decimal import Context, Decimal, localcontext
 import numpy as np
 
 from arrayopt.backend import Array
-from arrayopt.claims.claim import agreement, claim, slack, ulps
+from arrayopt.claims.claim import claim
 from arrayopt.claims.domain import DTYPES, Element, Integer, Numbers, Real
 from arrayopt.claims.known import Known
+from arrayopt.claims.margins import agreement, slack, ulps
 from arrayopt.claims.smoothing import quadrature
 from arrayopt.claims.sources import article
 from arrayopt.smooth import (

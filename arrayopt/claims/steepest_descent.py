@@ -5,10 +5,11 @@ import math
 import numpy as np
 
 from arrayopt.backend import Array, namespace
-from arrayopt.claims.claim import agreement, claim, slack
+from arrayopt.claims.claim import claim
 from arrayopt.claims.domain import Choice, Element, Integer, Numbers, Real
+from arrayopt.claims.margins import agreement, largest, same, slack
 from arrayopt.claims.sources import article
-from arrayopt.claims.walks import away, largest, same
+from arrayopt.claims.walks import away
 from arrayopt.theory import (
     dual_exponent,
     dual_norm,

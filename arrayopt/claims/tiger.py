@@ -5,11 +5,12 @@ import math
 import numpy as np
 
 from arrayopt.backend import Array
-from arrayopt.claims.claim import Outside, agreement, claim, slack, ulps
+from arrayopt.claims.claim import Outside, claim
 from arrayopt.claims.domain import Element, Integer, Numbers, Real
 from arrayopt.claims.known import Known
+from arrayopt.claims.margins import agreement, largest, norm, same, slack, ulps
 from arrayopt.claims.sources import article
-from arrayopt.claims.walks import LR, WALK, away, follow, largest, norm, same, slot, states
+from arrayopt.claims.walks import LR, WALK, away, follow, slot, states
 from arrayopt.core.schedules import PiecewiseLinear
 from arrayopt.firstorder import Lion, Tiger
 from arrayopt.firstorder.recipes import tiger_beta

@@ -7,7 +7,7 @@ import numpy as np
 from arrayopt.backend import Array, namespace
 from arrayopt.claims.claim import Outside, claim
 from arrayopt.claims.domain import Element, Integer, Numbers, Orthogonal, Real, Symmetric
-from arrayopt.claims.runs import norm
+from arrayopt.claims.margins import norm
 from arrayopt.claims.sources import second_order
 from arrayopt.secondorder.truncated_cg import steps_of_cg
 from arrayopt.secondorder.trust_subproblems import cauchy, dogleg, exact, steihaug

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from arrayopt.backend import Array, namespace
-from arrayopt.claims.claim import Outside, agreement, claim, ulps
+from arrayopt.claims.claim import Outside, claim
 from arrayopt.claims.domain import DTYPES, Choice, Element, Exact, Integer, Numbers, Real, Symmetric
-from arrayopt.claims.runs import determinant, exactly, gram, identity, inverse, known, norm, same
+from arrayopt.claims.exact import determinant, exactly, gram, identity, inverse
+from arrayopt.claims.margins import agreement, host, identical, norm, ulps
 from arrayopt.claims.sources import LITERATURE, second_order
 from arrayopt.secondorder.limited import compact, two_loop
 from arrayopt.secondorder.updates import (
@@ -53,7 +54,7 @@ def _two_ways(S: Array, Y: Array, g: Array, latest: bool) -> float:
     for s, y in pairs:
         H = bfgs_inverse(H, s, y)
     s, y = pairs[-1]
-    return same((two_loop(pairs, (s @ y) / (y @ y) if latest else first[0, 0], g), H @ g))
+    return identical((two_loop(pairs, (s @ y) / (y @ y) if latest else first[0, 0], g), H @ g))
 
 
 @claim(second_order(10), PAIRS, kind="equivalence", tolerance=0.0, smooth=False)
@@ -96,7 +97,7 @@ def compact_form(S: Array, Y: Array, g: Array, gamma: float) -> float:
         rows.append((s / norm(s), y / norm(y)))
     xp, H = namespace(S), np.eye(S.shape[1]) * gamma
     for s, y in rows:
-        H = bfgs_inverse(H, known(s), known(y))
+        H = bfgs_inverse(H, host(s), host(y))
     S, Y = xp.stack([s for s, _ in rows]), xp.stack([y for _, y in rows])
     scale = float(np.linalg.norm(H, 2)) * norm(g) * growth
     return agreement(compact(xp, S, Y, gamma, g), two_loop(rows, gamma, g), scale=scale) if norm(g) > 0 else 0.0
@@ -107,7 +108,7 @@ def secant(phi: Fraction, M: Array, s: Array, y: Array) -> float:
     r"""Every update meets the secant equation: $H_+ y = s$ and $B_+ s = y$."""
     A, y = gram(M), _curved(s, y)
     rank_one = [(sr1_direct(A, s, y) @ s, y)] if (y - A @ s) @ s != 0 else []
-    return same(
+    return identical(
         *rank_one,
         (broyden_inverse(A, s, y, phi) @ y, s), (bfgs_inverse(A, s, y) @ y, s), (dfp_inverse(A, s, y) @ y, s),
         (bfgs_direct(A, s, y) @ s, y), (dfp_direct(A, s, y) @ s, y),
@@ -162,7 +163,7 @@ def dual(n: int, M: Array, s: Array, y: Array) -> float:
     B, y = gram(M), _curved(s, y)
     H = inverse(B)
     textbook = B - np.outer(B @ s, B @ s) / (s @ (B @ s)) + np.outer(y, y) / (s @ y)
-    return same(
+    return identical(
         (bfgs_direct(B, s, y) @ bfgs_inverse(H, s, y), identity(n)), (bfgs_direct(B, s, y), textbook),
         (dfp_direct(B, s, y) @ dfp_inverse(H, s, y), identity(n)), (dfp_inverse(H, y, s), bfgs_direct(H, s, y)),
     )  # fmt: skip
@@ -189,7 +190,7 @@ def determinant_and_trace(M: Array, s: Array, y: Array) -> float:
     """
     B, y = gram(M), _curved(s, y)
     new, Bs = bfgs_direct(B, s, y), B @ s
-    return same(
+    return identical(
         (determinant(new), determinant(B) * (s @ y) / (s @ Bs)),
         (np.trace(new), np.trace(B) - (Bs @ Bs) / (s @ Bs) + (y @ y) / (s @ y)),
     )
@@ -261,4 +262,4 @@ def sr1_inverse_hessian(n: int, M: Array) -> float:
                 raise Outside("a denominator of zero")
             continue  # the model is right along this step
         H = sr1_inverse(H, s, y)
-    return same((H, inverse(A)))
+    return identical((H, inverse(A)))

@@ -3,8 +3,9 @@
 import numpy as np
 
 from arrayopt.backend import Array, namespace
-from arrayopt.claims.claim import agreement, claim
+from arrayopt.claims.claim import claim
 from arrayopt.claims.domain import Element, Integer, Numbers, Signs
+from arrayopt.claims.margins import agreement
 from arrayopt.claims.walks import away, updates
 from arrayopt.firstorder import SignSGD
 

@@ -1,11 +1,8 @@
 """What claims about rules share: walks on given gradients, and how far two walks are apart."""
 
-import math
-from collections.abc import Sequence
 from typing import Any
 
 from arrayopt.backend import Array, namespace
-from arrayopt.claims.claim import agreement
 from arrayopt.claims.domain import DTYPES, Element, Integer, Numbers, Real
 from arrayopt.core.optimizer import Optimizer
 from arrayopt.core.state import State
@@ -51,24 +48,6 @@ def updates(rule: Optimizer, gradients: Any, state: State | None = None) -> list
 def slot(state: State, name: str) -> Array:
     """Return a slot of the only leaf."""
     return state.slots[name][""]
-
-
-def same(a: Sequence[Any], b: Sequence[Any], scale: Any = None) -> float:
-    """Return the margin of two walks being one, by default relative to the largest number in either, or to 1."""
-    if len(a) != len(b):
-        return float("-inf")
-    size = largest(*a, *b) if scale is None else scale
-    return min(agreement(x, y, scale=size) for x, y in zip(a, b, strict=True))
-
-
-def largest(*arrays: Array) -> float:
-    """Return the largest modulus in any of the arrays, at least 1."""
-    return max(1.0, *(float(namespace(x).max(abs(x))) for x in arrays))
-
-
-def norm(x: Array) -> float:
-    """Return the Euclidean length of all entries."""
-    return math.sqrt(float(namespace(x).sum(x * x)))
 
 
 def away(x: Array, by: float = 0.1) -> Array:

@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 
 from arrayopt.backend import Array, namespace
-from arrayopt.claims.claim import agreement, claim, slack, ulps
+from arrayopt.claims.claim import claim
 from arrayopt.claims.domain import Choice, Element, Integer, Numbers, Real, Signs
+from arrayopt.claims.margins import agreement, largest, norm, same, slack, ulps
 from arrayopt.claims.sources import article
-from arrayopt.claims.walks import LR, WALK, away, follow, largest, norm, same, updates
+from arrayopt.claims.walks import LR, WALK, away, follow, updates
 from arrayopt.core.rule import Rule
 from arrayopt.firstorder import (
     LAMB,

@@ -6,9 +6,10 @@ import math
 import numpy as np
 
 from arrayopt.backend import Array, namespace
-from arrayopt.claims.claim import Outside, agreement, claim, slack
+from arrayopt.claims.claim import Outside, claim
 from arrayopt.claims.designs import DESIGNS, gaussian_design, rademacher_design, skewed_design
 from arrayopt.claims.domain import Choice, Element, Integer, Numbers, Real, Symmetric
+from arrayopt.claims.margins import agreement, slack
 from arrayopt.claims.sources import article
 from arrayopt.problems.problem import like
 from arrayopt.sampling import score_gradient, stein_hessian

@@ -12,7 +12,7 @@ import arrayopt.claims
 from arrayopt import OptionError
 from arrayopt.claims import Claim, Known, Outside, answered, attacked, report, sampled
 from arrayopt.claims import domain as d
-from arrayopt.claims.claim import agreement, slack
+from arrayopt.claims.margins import agreement, slack
 from arrayopt.claims.strategies import instances
 from arrayopt.cli.claiming import claims as command
 
