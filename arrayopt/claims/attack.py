@@ -13,8 +13,9 @@ import numpy as np
 from arrayopt.claims.claim import Claim
 from arrayopt.claims.domain import length, structure_of
 from arrayopt.claims.finding import NOTHING, Finding
+from arrayopt.core.population import Population
 from arrayopt.core.random import generator
-from arrayopt.sampling import CMAES
+from arrayopt.sampling import CMAES, SepCMA
 from arrayopt.solve import minimize
 
 SECONDS = 10.0
@@ -24,7 +25,7 @@ GENERATIONS = 150
 SIGMA = 0.25
 DESCENT = 400
 MOST_NUMBERS = 60
-"""Numbers of an instance beyond which CMA-ES is left out for descent alone."""
+"""Numbers of an instance beyond which CMA-ES keeps no more than the diagonal of its covariance."""
 BIG = 1e300
 Margin = Callable[[np.ndarray], float]
 
@@ -89,14 +90,13 @@ class Attack:
         starts += [np.where(self.rng.random(size) < 0.5, self.rng.random(), u) for u in starts[-RANDOM // 2 :]]
         values = [margin(u) for u in starts]
         best = starts[int(np.argmin(values))]
-        if size <= MOST_NUMBERS:
-            best = self.evolve(margin, best)
+        best = self.evolve(margin, best)
         if self.claim.smooth:
             self.descend(margin, best)
 
     def evolve(self, margin: Margin, start: np.ndarray) -> np.ndarray:
         """Minimise by CMA-ES."""
-        method = CMAES(sigma=SIGMA)
+        method: Population = (CMAES if start.size <= MOST_NUMBERS else SepCMA)(sigma=SIGMA)
         state = method.init(start, seed=int(self.rng.integers(2**32)))
         for _ in range(GENERATIONS):
             x = method.ask(state)

@@ -89,17 +89,33 @@ def preconditioned(M: Array, b: Array, P: Array) -> float:
     return identical((np.stack(run), np.stack(other)))
 
 
-@claim(
-    second_order(6), {**quadratics(10.0, 5), "P": Symmetric("n", 1.0, 5.0, log=True)}, kind="equivalence",
-    tolerance=1e-11,
-)  # fmt: skip
+TO_PRECONDITION = {"P": Symmetric("n", 1.0, 5.0, log=True)}
+
+
+@claim(second_order(6), {**quadratics(10.0, 3), **TO_PRECONDITION}, kind="equivalence", tolerance=1e-11)
 def preconditioned_in_floats(n: int, A: Array, c: Array, P: Array) -> float:
-    r"""In floats too for $\kappa(A) \le 10$, $\kappa(P) \le 5$ and $n \le 5$."""
+    r"""In floats too for $\kappa(A) \le 10$, $\kappa(P) \le 5$ and $n \le 3$, to $10^{-11} \|x_0 - x^*\|$."""
     if not float(c @ c) > 0:
         return 0.0
     run = iterates(BFGS(line_search="exact", h0=P), quadratic(A, c), 0 * c, n)
     other = [at.x for at in itertools.islice(conjugate_gradients(A, A @ c, 0 * c, P), n + 1)]
     return apart(run, other, norm(c))
+
+
+@claim(
+    second_order(6), {**quadratics(100.0, 5, least=5), **TO_PRECONDITION}, kind="equivalence", tolerance=1e-11,
+    expect="refuted", instead="quasi_newton.preconditioned_in_floats",
+    witness={
+        "n": 5, "c": np.array([2.0, 2.0, -3.0, 0.0, 1.0]),
+        "A": np.array([[28.0, 9, -15, 10, 3], [9, 23, -20, 9, 16], [-15, -20, 29, -14, -20], [10, 9, -14, 16, 12],
+                       [3, 16, -20, 12, 20]]),
+        "P": np.array([[6.0, 0, -1, 1, 1], [0, 5, -1, 1, 1], [-1, -1, 6, -3, 0], [1, 1, -3, 6, 1],
+                       [1, 1, 0, 1, 4]]) / 2,
+    },
+)  # fmt: skip
+def preconditioned_in_floats_whatever_the_condition(n: int, A: Array, c: Array, P: Array) -> float:
+    r"""In floats too for $\kappa(A) \le 100$ and $n = 5$; an attack finds $2 \cdot 10^{-9}$ for $\kappa(A) \le 10$."""
+    return float(preconditioned_in_floats.margin(n, A, c, P))
 
 
 @claim(
