@@ -22,7 +22,7 @@ FUNCTION: dict[str, Element] = {
     "a": Numbers((4, MOST + 1), low=-3.0, high=3.0),
 }  # fmt: skip
 """A kernel and what `function` makes a piecewise polynomial of."""
-NODES, WEIGHTS = np.polynomial.legendre.leggauss(24)
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(40)
 FURTHEST = 45.0
 """In units of the scale: the Gaussian and logistic densities beyond are below 1e-19."""
 

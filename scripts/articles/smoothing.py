@@ -22,14 +22,15 @@ def draw(seed: int, quick: bool) -> tuple[Any, dict[str, Any]]:
     left.set(title="smooth ReLUs (dashed: products, not convolutions)", xlim=(-3, 3), ylim=(-0.4, 3), xlabel="x")
     left.legend()
     errors = {}
-    for b, name in ((fit.b, "min-max"), (4 * np.log(2) ** 2, "least b that is never below"), (1.0, "b = 1")):
+    for b, name in ((fit.b, "min-max"), (4 * np.log(2) ** 2, "least b that is never below"), (1.0, "too small")):
         errors[name] = squareplus(x, b) - softplus(x)
         middle.plot(x, errors[name], label=f"{name}: b = {b:.4f}")
     for s in (-1, 1):
         middle.axhline(s * fit.error, color="black", lw=0.6, ls=":")
         middle.axvline(s * fit.at, color="black", lw=0.6, ls=":")
     middle.set(title=f"SquarePlus - SoftPlus; the least maximum is {fit.error:.6f}", xlabel="x")
-    middle.legend()
+    middle.set_ylim(bottom=-0.3)  # room for the legend
+    middle.legend(loc="lower center")
     z = np.linspace(-2.5, 3.5, 201 if quick else 2001)
     for t in (4.0, 10.0, 40.0):
         right.plot(z, smooth_floor(z, Logistic(1 / t)), label=f"logistic kernel, t = {t:g}")
