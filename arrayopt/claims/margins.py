@@ -59,7 +59,7 @@ def ulps(count: float) -> Callable[[Mapping[str, Any]], float]:
 
 
 def same(a: Sequence[Any], b: Sequence[Any], scale: Any = None) -> float:
-    """Return the margin of two lists of arrays being one, by default relative to the largest number in either, or to 1."""
+    """Return the margin of two lists of arrays being one, by default relative to their largest number, or to 1."""
     if len(a) != len(b):
         return float("-inf")
     size = largest(*a, *b) if scale is None else scale

@@ -187,12 +187,18 @@ def damped_descends(x: Array) -> float:
 
 
 @claim(
-    SURVEY, {"modification": MODIFICATIONS, "n": Integer(1, 3), "A": Symmetric("n", -1e3, 1e3), "g": Numbers(("n",))},
+    SURVEY, {"modification": MODIFICATIONS, "singular": Choice((False, True)), "n": Integer(1, 3),
+             "A": Symmetric("n", -1e3, 1e3), "g": Numbers(("n",))},
     tolerance=0.0, infimum=0.0,
 )  # fmt: skip
-def modified_descends(modification: str, A: Array, g: Array) -> float:
-    r"""With a Hessian that is made positive definite the direction descends, $g'd < 0$, whatever the Hessian was."""
-    return _direction(modification, A, g)
+def modified_descends(modification: str, singular: bool, A: Array, g: Array) -> float:
+    r"""With a Hessian that is made positive definite the direction descends, $g'd < 0$, whatever the Hessian was.
+
+    Also if it is one less its lowest eigenvalue, singular but for rounding.
+    """
+    xp = namespace(A)
+    lowest = xp.min(xp.linalg.eigvalsh(A)) * xp.eye(A.shape[0], dtype=A.dtype)
+    return _direction(modification, A - lowest if singular else A, g)
 
 
 @claim(

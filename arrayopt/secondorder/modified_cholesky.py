@@ -63,6 +63,12 @@ def shift(A: Array, least: float = math.inf) -> float:
     raise ArithmeticError("no multiple of I makes this matrix positive definite")
 
 
+def least_shift(A: Array) -> float:
+    r"""Return :math:`10^{-3} \|A\|_F`, after which a matrix that was positive definite but for rounding is well so."""
+    xp = namespace(A)
+    return SHARE * math.sqrt(fetch(xp, xp.sum(A * A))[0])
+
+
 def identity(A: Array) -> Array:
     """Return I, like A."""
     return namespace(A).eye(A.shape[0], dtype=A.dtype, device=device(A))

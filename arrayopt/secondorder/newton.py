@@ -11,7 +11,7 @@ from arrayopt.core.objective import Objective, Point
 from arrayopt.secondorder.automatic import AUTOMATIC, LineSearches, search_or_automatic, steepest
 from arrayopt.secondorder.factors import power_of_two, solve
 from arrayopt.secondorder.line_search import LineSearch
-from arrayopt.secondorder.modified_cholesky import flipped, gill_murray_wright, identity, shift, shifted
+from arrayopt.secondorder.modified_cholesky import flipped, gill_murray_wright, identity, least_shift, shift, shifted
 
 LESS = 0.25
 """Of a shift: what is tried first at the next point. So shifts follow the lowest eigenvalue where that is small."""
@@ -126,8 +126,8 @@ def newton_direction(
     elif modification == "gmw":
         B = B + gill_murray_wright(B)[:, None] * identity(B)
     d = solve(B, b)
-    if d is None and modification != "none":  # the pivots that were added are lost in rounding
-        d = solve(shifted(B, shift(B)), b)
+    if modification != "none" and (d is None or not objective.dot(b, d) > 0):  # B is positive definite but for rounding
+        d = solve(shifted(B, least_shift(B)), b)
     if d is None:
         raise Stop(Status.SINGULAR, "It is the Hessian.")
     return d, tau * unit

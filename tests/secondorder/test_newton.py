@@ -90,6 +90,22 @@ def test_a_modified_direction_descends_whatever_the_hessian(modification, seed, 
 
 
 @each_modification
+def test_it_descends_where_the_hessian_is_singular_but_for_rounding(modification):
+    # A factorisation may exist by luck there, and what is solved with it points anywhere, or is not finite.
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        n = int(rng.integers(2, 5))
+        Q = np.linalg.qr(rng.standard_normal((n, n)))[0]
+        eigenvalues = rng.uniform(0.1, 1.0, n)
+        eigenvalues[0] = rng.choice([-1, 1]) * 10.0 ** rng.uniform(-18, -13)
+        H, g = (Q * eigenvalues) @ Q.T, rng.standard_normal(n)
+        H = (H + H.T) / 2
+        objective = Objective(lambda x: 0.0, np.zeros(n), jac=lambda x, g=g: g, hess=lambda x, H=H: H)
+        d, _ = newton_direction(objective, objective.at(objective.x0), modification)
+        assert g @ d < 0
+
+
+@each_modification
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_it_finds_the_minimisers_of_the_test_functions(modification, name):
     problem = FUNCTIONS[name]()
