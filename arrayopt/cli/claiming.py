@@ -1,6 +1,7 @@
 """`arrayopt claims`: what the documents claim, checked and attacked."""
 
 import fnmatch
+import importlib.util
 from pathlib import Path
 from typing import Annotated
 
@@ -73,5 +74,7 @@ def claims(
                           "known answers": [report.plain_answer(a) for a in answers]})  # fmt: skip
     if html is not None:
         html.write_text(report.web_page(findings, answers), encoding="utf-8")
+        if importlib.util.find_spec("latex2mathml") is None:
+            print("formulas are left as LaTeX: latex2mathml is not installed (the extra html)")
     if bad or stopped:
         raise typer.Exit(130 if stopped else 1)
