@@ -88,7 +88,7 @@ def share_that_is_lost(n: int, k: int, size: float) -> float:
 @claim(SOURCE, kind="probability")
 def near_optimal() -> float:
     """With two power iterations the error is within 1.01 of the least in the Frobenius norm (60 x 40, seeds 0 to 9)."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(1000)  # not a seed of the decompositions
     q, r = (np.linalg.qr(rng.standard_normal((n, 40)))[0] for n in (60, 40))
     values = np.exp(-0.15 * np.arange(40))
     a = (q * values) @ r.T

@@ -41,7 +41,8 @@ def gaussian_projection(n: int, m: int, *, rng: Any = None, dtype: str = "float6
     Notes
     -----
     For a unit vector u, A u has independent entries of that law, too, whatever u is: :math:`n \|A u\|^2` is chi-square
-    with n degrees of freedom, see `norm_log_tail`.
+    with n degrees of freedom, see `norm_log_tail`. But for points that do not depend on A: those that
+    ``default_rng(seed).standard_normal`` draws are, of the same seed, multiples of rows of it.
 
     References
     ----------
