@@ -84,11 +84,11 @@ def polarisation(u: Array, v: Array) -> float:
     return agreement(float(u @ v), (float(s @ s) - float(d @ d)) / 2, size)
 
 
-@claim(SOURCE, {"n": Count(1, 2000, log=True), "eps": Real(1e-3, 0.999)}, tolerance=1e-9)
+@claim(SOURCE, {"n": Count(1, 2000, log=True), "eps": Real(1e-3, 0.999)}, tolerance=1e-9, infimum=math.log(4))
 def inner_product_tail(n: int, eps: float) -> float:
     r"""So for two such vectors $P(|\langle u, v \rangle| \ge \epsilon) \le 4 e^{-n \epsilon^2 / 8}$, by the exact law.
 
-    Which is $E \, \mathrm{erfc}(\epsilon \sqrt{n / 2} / r)$ over the length r of one of them, by quadrature.
+    Which is $E \, \mathrm{erfc}(\epsilon \sqrt{n / 2} / r)$ over the length r of one of them, by quadrature. In logs.
     """
     t, w = np.polynomial.legendre.leggauss(200)
     low, high = max(0.0, 1 - 9 / math.sqrt(n)), 1 + 9 / math.sqrt(n)
@@ -96,7 +96,7 @@ def inner_product_tail(n: int, eps: float) -> float:
     log_density = math.log(2) + n / 2 * math.log(n / 2) - math.lgamma(n / 2) + (n - 1) * np.log(r) - n * r * r / 2
     tails = np.array([math.erfc(min(eps * math.sqrt(n / 2) / x, 27.0)) for x in r])
     probability = (high - low) / 2 * float(np.sum(w * np.exp(log_density) * tails))
-    return 4 * math.exp(-n * eps * eps / 8) - probability
+    return slack(math.log(probability) if probability else -math.inf, math.log(4) - n * eps * eps / 8, 1.0)
 
 
 @claim(SOURCE, PAIR, tolerance=1e-12, infimum=0.0)
