@@ -11,6 +11,7 @@ from arrayopt.claims.margins import agreement, largest, same, ulps
 from arrayopt.claims.walks import LR, WALK, slot, states, updates
 from arrayopt.firstorder import SGD, Adam
 from arrayopt.theory import (
+    adabelief_view,
     adam_hessian,
     adam_view,
     empirical_fisher,
@@ -49,9 +50,10 @@ def second_moment(H: Array, sigma: float) -> float:
 
 @claim(SOURCE, {**H, "mean": Numbers(("n",))}, kind="equality", tolerance=1e-11)
 def covariance(H: Array, sigma: float, mean: Array) -> float:
-    r"""Around any point $\mathrm{Cov}(g) = \sigma^2 H H'$: AdaBelief's view."""
-    size = 9 * max(1.0, sigma, largest(mean)) ** 2
-    return agreement(gradient_covariance(_gradients(H, sigma, mean)), sigma**2 * H @ H, size)
+    r"""Around any point $\mathrm{Cov}(g) = \sigma^2 H H'$: AdaBelief sees norms of rows there, too."""
+    size, g = 9 * max(1.0, sigma, largest(mean)) ** 2, _gradients(H, sigma, mean)
+    seen = agreement(adabelief_view(g, sigma), row_norms(H), size / sigma)
+    return min(agreement(gradient_covariance(g), sigma**2 * H @ H, size), seen)
 
 
 @claim(SOURCE, H, kind="equality", tolerance=1e-12)
