@@ -4,7 +4,6 @@ import math
 from typing import Any
 
 import numpy as np
-from scipy.optimize import brentq
 
 from arrayopt.backend import Array, namespace
 from arrayopt.claims.claim import Outside, claim
@@ -237,6 +236,12 @@ def uniform_angle(theta: float) -> float:
     return agreement([float(angle_density(theta, n)) for n in (2, 3)], [1 / math.pi, math.sin(theta) / 2], 1.0)
 
 
+def _end() -> float:
+    from scipy.optimize import brentq
+
+    return float(brentq(lambda x: math.log1p(x) - x + x * x / 4, 1.0, 2.0, xtol=1e-12))
+
+
 def _squares(x: Array) -> Array:
     norms = namespace(x).sum(x * x, axis=1)
     return norms[:, None] + norms[None, :] - 2 * x @ x.T
@@ -257,7 +262,7 @@ KNOWN = (
     Known("random_projection.inner_products_50_0.3", "dimensions for the inner products of 50 points, epsilon = 0.3",
           SOURCE, "1044", lambda: jl_dimension(50, 0.3)),
     Known("random_projection.end", "The end of $\\log(1 + \\epsilon) - \\epsilon \\le -\\epsilon^2 / 4$", SOURCE,
-          "1.62377", lambda: float(brentq(lambda x: math.log1p(x) - x + x * x / 4, 1.0, 2.0, xtol=1e-12))),
+          "1.62377", _end),
     *(
         Known(f"random_projection.upper_tail_{n}_{eps}", f"log of the upper tail for n = {n}, epsilon = {eps}", SOURCE,
               printed, lambda n=n, eps=eps: float(norm_log_tail(n, eps, "upper")))  # type: ignore[misc]
