@@ -1,8 +1,10 @@
 """What the experiments share: arguments, and where their picture and their numbers go."""
 
 import argparse
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from arrayopt.core.results import write_json
@@ -17,6 +19,20 @@ def arguments(name: str, text: str, argv: Sequence[str] | None) -> argparse.Name
     parser.add_argument("--seed", type=int, default=SEED, help=f"of all random numbers ({SEED})")
     parser.add_argument("--quick", action="store_true", help="a small run, to see that it works")
     return parser.parse_args(argv)
+
+
+def draw(name: str, modules: Sequence[ModuleType], argv: Sequence[str] | None) -> int:
+    """Draw every picture of a folder of experiments, or those that are named before the other arguments.
+
+    A module has ``draw(seed, quick)``, which returns a figure and data.
+    """
+    pictures = {m.__name__.rpartition(".")[2]: m for m in modules}
+    words = sys.argv[1:] if argv is None else argv
+    chosen, rest = [x for x in words if x in pictures], [x for x in words if x not in pictures]
+    given = arguments(name, f"Draw {', '.join(pictures)}, or those that are named first.", rest)
+    for picture in chosen or pictures:
+        save(*pictures[picture].draw(given.seed, given.quick), picture, given)
+    return 0
 
 
 def figure(rows: int, columns: int, size: tuple[float, float]) -> tuple[Any, Any]:

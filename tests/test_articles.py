@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("matplotlib", reason="matplotlib is not installed")
 
-from scripts.articles.__main__ import PICTURES, main
+from scripts.articles.__main__ import MODULES, main
 from scripts.articles.network import gradient, initial, loss
 
 TRAINED = ("batch_sizes", "flatness")
@@ -18,7 +18,7 @@ def drawn(name, tmp_path):
     return json.loads((tmp_path / f"{name}.json").read_text())
 
 
-@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize("name", [m.__name__.rpartition(".")[2] for m in MODULES])
 def test_every_picture_is_drawn(name, tmp_path):
     if name in TRAINED:
         pytest.importorskip("sklearn", reason="scikit-learn is not installed")

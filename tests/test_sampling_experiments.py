@@ -9,7 +9,7 @@ pytest.importorskip("matplotlib", reason="matplotlib is not installed")
 
 from arrayopt.sampling import Guided, hard_reward_gradient
 from scripts.sampling import methods, metrics
-from scripts.sampling.__main__ import PICTURES, main
+from scripts.sampling.__main__ import MODULES, main
 from scripts.sampling.gradient_cosine import smoothed_gradient
 
 
@@ -102,4 +102,5 @@ def test_in_many_dimensions_the_true_densities_choose_and_not_the_scores(density
 
 
 def test_every_picture_has_a_test():
-    assert set(PICTURES) == {"estimator_variance", "gradient_cosine", "metrics", "sequence", "temperature"}
+    names = {m.__name__.rpartition(".")[2] for m in MODULES}
+    assert names == {"estimator_variance", "gradient_cosine", "metrics", "sequence", "temperature"}

@@ -7,19 +7,16 @@ from arrayopt.claims.claim import claim
 from arrayopt.claims.domain import Element, Numbers, Orthogonal, Real
 from arrayopt.claims.margins import agreement
 from arrayopt.claims.ranks import CMA, NATURAL
+from arrayopt.problems import rosenbrock
 from arrayopt.sampling import CMAES, XNES
 from arrayopt.sampling.cma_constants import tutorial_constants
 
 N = 3
 GENERATIONS = 12
 POPSIZE = 7
+ROSENBROCK = rosenbrock(N).value
 START: dict[str, Element] = {"x0": Numbers((N,), low=-2.0, high=2.0), "Q": Orthogonal(N)}
 AFFINE: dict[str, Element] = {**START, "P": Orthogonal(N), "stretch": Numbers((N,), low=-1.5, high=1.5)}
-
-
-def _rosenbrock(x: Array) -> Array:
-    ahead, behind = x[:, 1:], x[:, :-1]
-    return namespace(x).sum(100 * (ahead - behind**2) ** 2 + (1 - behind) ** 2, axis=1)
 
 
 def _map(Q: Array, P: Array, stretch: Array) -> tuple[Array, Array]:
@@ -37,7 +34,7 @@ def _values(method: CMAES, x0: Array, A: Array, inverse: Array) -> float:
     for _ in range(GENERATIONS):
         x = method.ask(one)
         z = two.mean + two.model.sigma * ((x - one.mean) / one.model.sigma @ inverse.T)
-        f, g = _rosenbrock(x), _rosenbrock(z @ A.T)
+        f, g = ROSENBROCK(x), ROSENBROCK(z @ A.T)
         worst = min(worst, agreement(f, g))
         one, two = method.tell(one, x, f), method.tell(two, z, g)
     return worst
@@ -75,7 +72,7 @@ def of_xnes(x0: Array, Q: Array, P: Array, stretch: Array) -> float:
     two = two._replace(model=two.model._replace(B=inverse))
     for _ in range(GENERATIONS):
         x, z = method.ask(one), method.ask(two)  # of the same normal numbers
-        f, g = _rosenbrock(x), _rosenbrock(z @ A.T)
+        f, g = ROSENBROCK(x), ROSENBROCK(z @ A.T)
         worst = min(worst, agreement(f, g))
         one, two = method.tell(one, x, f), method.tell(two, z, g)
     return worst

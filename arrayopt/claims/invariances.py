@@ -9,6 +9,7 @@ from arrayopt.claims.margins import identical, norm
 from arrayopt.claims.runs import Function, apart, iterates, smooth, softplus
 from arrayopt.claims.sources import second_order
 from arrayopt.core.method import Method
+from arrayopt.problems import rosenbrock
 from arrayopt.secondorder import (
     BFGS,
     DFP,
@@ -40,17 +41,8 @@ SCALED: dict[str, Method] = {
 
 def _rosenbrock(unit: float) -> Function:
     """Return a multiple of a function of two variables that is not convex."""
-
-    def gradient(x: Array) -> Array:
-        t = x[1] - x[0] ** 2
-        return unit * namespace(x).stack([-400 * x[0] * t - 2 * (1 - x[0]), 200 * t])
-
-    def hessian(x: Array) -> Array:
-        xp, cross = namespace(x), -400 * x[0]
-        rows = [1200 * x[0] ** 2 - 400 * x[1] + 2, cross], [cross, 200 + 0 * x[0]]
-        return unit * xp.stack([xp.stack(row) for row in rows])
-
-    return Function(lambda x: unit * (100 * (x[1] - x[0] ** 2) ** 2 + (1 - x[0]) ** 2), gradient, hessian)
+    f = rosenbrock(2)
+    return Function(lambda x: unit * f.value(x), lambda x: unit * f.gradient(x), lambda x: unit * f.hessian(x))
 
 
 @claim(

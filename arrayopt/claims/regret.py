@@ -153,11 +153,13 @@ def abel(squares: Array, falls: Array) -> float:
     return slack(abel_sum(host(squares).tolist(), rates), abel_bound(1.0, rates))
 
 
-@claim(
-    SOURCE, {"D": Real(0.1, 10.0, log=True), "G": Real(0.1, 10.0, log=True), "T": Count(1, 10**4, log=True),
-             "off": Real(0.1, 10.0, log=True)},
-    tolerance=1e-12, infimum=0.0,
-)  # fmt: skip
+BOUNDED: dict[str, Element] = {
+    "D": Real(0.1, 10.0, log=True), "G": Real(0.1, 10.0, log=True), "T": Count(1, 10**4, log=True),
+    "off": Real(0.1, 10.0, log=True),
+}  # fmt: skip
+
+
+@claim(SOURCE, BOUNDED, tolerance=1e-12, infimum=0.0)
 def best_constant(D: float, G: float, T: int, off: float) -> float:
     r"""Of constant rates $\eta = D / G\sqrt T$ has the least bound, $D G / \sqrt T$."""
     rate, least = best_constant_rate(D, G, T)
@@ -166,11 +168,7 @@ def best_constant(D: float, G: float, T: int, off: float) -> float:
     return min(slack(least, other, least), exact + 1e-12)
 
 
-@claim(
-    SOURCE, {"D": Real(0.1, 10.0, log=True), "G": Real(0.1, 10.0, log=True), "T": Count(1, 10**4, log=True),
-             "off": Real(0.1, 10.0, log=True)},
-    tolerance=1e-12, infimum=0.0,
-)  # fmt: skip
+@claim(SOURCE, BOUNDED, tolerance=1e-12, infimum=0.0)
 def best_falling(D: float, G: float, T: int, off: float) -> float:
     r"""For rates $\alpha / \sqrt t$ the bound is below $D^2/(2 \alpha \sqrt T) + G^2 \alpha / \sqrt T$.
 

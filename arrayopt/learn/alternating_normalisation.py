@@ -16,7 +16,7 @@ from typing import Any
 from array_api_compat import device, is_numpy_namespace
 
 from arrayopt.backend import Array, Namespace
-from arrayopt.core.arguments import reals
+from arrayopt.core.arguments import positive, reals
 from arrayopt.core.options import check_count
 from arrayopt.core.orthogonal.precision import widest
 from arrayopt.errors import LeafError, OptionError
@@ -96,8 +96,7 @@ def can(
            [0.725, 0.275]])
     """
     xp, p, prior = _arguments(probabilities, prior)
-    if not 0 < alpha < math.inf:
-        raise OptionError(f"alpha: expected a finite number > 0, got {alpha!r}")
+    positive("alpha", alpha)
     check_count("can", "rounds", rounds, 0)
     step = max(1, CACHED // max(1, p.shape[1])) if is_numpy_namespace(xp) else max(1, p.shape[0])
     blocks = [slice(i, i + step) for i in range(0, max(1, p.shape[0]), step)]

@@ -16,6 +16,7 @@ import numpy as np
 from array_api_compat import device
 
 from arrayopt.backend import Array, Namespace, is_array, namespace
+from arrayopt.core.arguments import positive
 from arrayopt.core.trees import dtype_name
 from arrayopt.errors import LeafError, OptionError
 from arrayopt.sampling.expansions import debye_terms, polynomial, ratio_terms
@@ -111,8 +112,7 @@ def ball_log_partition(n: int, k: Any, radius: float = 1.0, domain: Domain = "ba
     >>> math.exp(ball_log_partition(3, 0.0, radius=2.0)) / (4 / 3 * math.pi * 2**3)
     1.0
     """
-    if not (radius > 0 and math.isfinite(radius)):
-        raise OptionError(f"radius: expected a finite number > 0, got {radius!r}")
+    positive("radius", radius)
     if is_array(n):
         raise LeafError("n: expected a number, got an array; ball_log_mean takes arrays")
     mean = ball_log_mean(n, k, domain)

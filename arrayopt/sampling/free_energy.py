@@ -8,6 +8,7 @@ import math
 from typing import Any
 
 from arrayopt.backend import Array, namespace, to_numpy
+from arrayopt.core.arguments import positive
 from arrayopt.core.logsumexp import logsumexp
 from arrayopt.errors import OptionError
 from arrayopt.sampling.bessel import Domain, ball_log_mean
@@ -166,5 +167,4 @@ def _along(g: Array, H: Array, damping: float) -> tuple[Any, Array, Array]:
 
 def _check(**numbers: float) -> None:
     for name, x in numbers.items():
-        if not (x > 0 and math.isfinite(x)):
-            raise OptionError(f"{name}: expected a finite number > 0, got {x!r}")
+        positive(name, x)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from arrayopt.backend import Array, Namespace
-from arrayopt.smooth.kernel import Kernel, root
+from arrayopt.smooth.kernel import HeavyTailed, root
 
 NODES = 16
 """Of Gauss and Legendre's rule, which is exact to 1e-17 for a density whose pole is `FAR` half-widths away."""
@@ -13,7 +13,7 @@ FAR = 2.0
 
 
 def over_interval(
-    xp: Namespace, a: tuple[float, ...], low: float, high: float, middle: float, x: Array, kernel: Kernel
+    xp: Namespace, a: tuple[float, ...], low: float, high: float, middle: float, x: Array, kernel: HeavyTailed
 ) -> Array:
     r"""Return :math:`\int_{low}^{high} \sum_k a_k (y - middle)^k \phi(x - y) \, dy`.
 
@@ -29,8 +29,7 @@ def over_interval(
     low, high, middle : float
         The interval, and its middle.
     x : array
-    kernel : Kernel
-        One that has `partial_moments`.
+    kernel : HeavyTailed
     """
     s, half, e = kernel.scale, 0.5 * (high - low), x - middle
     gap = xp.abs(e) - half

@@ -4,10 +4,10 @@ import math
 from typing import ClassVar
 
 from arrayopt.backend import Array, Namespace
-from arrayopt.smooth.kernel import Kernel, root, units
+from arrayopt.smooth.kernel import HeavyTailed, root, units
 
 
-class Cauchy(Kernel):
+class Cauchy(HeavyTailed):
     r"""The density :math:`\phi(x) = a / \pi (x^2 + a^2)`; the scale is a.
 
     Notes

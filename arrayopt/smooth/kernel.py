@@ -65,11 +65,6 @@ class Kernel(ABC):
     def even_moment(k: int) -> float:
         """Return the moment of order 2k of scale 1, over (2k)!."""
 
-    @staticmethod
-    def partial_moments(xp: Namespace, x: Array, scale: float, top: int) -> list[Array]:
-        """Return antiderivatives of x^k times the density, k = 0, ..., top; for kernels of finite order alone."""
-        raise NotImplementedError
-
     # Of the scale given ---------------------------------------------------------------------------------
 
     @np.errstate(over="ignore")
@@ -127,6 +122,16 @@ class Kernel(ABC):
             name = type(self).__name__
             raise OptionError(f"k: expected an integer from 0 to {self.order}, got {k}; {name} has no such moment")
         return 0.0 if k % 2 else self.even_moment(k // 2) * math.factorial(k) * self.scale**k
+
+
+@dataclass(frozen=True)
+class HeavyTailed(Kernel):
+    """A kernel of finite order, which convolves a bounded piece that it lacks the moments for over its interval."""
+
+    @staticmethod
+    @abstractmethod
+    def partial_moments(xp: Namespace, x: Array, scale: float, top: int) -> list[Array]:
+        """Return antiderivatives of x^k times the density, k = 0, ..., top."""
 
 
 def units(xp: Namespace, x: Array, scale: float) -> Array:

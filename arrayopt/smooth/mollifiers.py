@@ -11,7 +11,7 @@ from arrayopt.backend import Array, Namespace
 from arrayopt.errors import OptionError
 from arrayopt.smooth.arguments import enter, within
 from arrayopt.smooth.bounded import over_interval
-from arrayopt.smooth.kernel import Kernel
+from arrayopt.smooth.kernel import HeavyTailed, Kernel
 from arrayopt.smooth.piecewise import PiecewisePolynomial
 from arrayopt.smooth.polynomials import derivative, exact, horner, rounded
 
@@ -75,7 +75,9 @@ def mollify(f: PiecewisePolynomial, x: Any, kernel: Kernel) -> Any:
     xp, x, back = enter(x)
     kernel = replace(kernel, scale=within(xp, x, kernel.scale))
     needed = max((f.degree(j) for j in range(last + 1)), default=0)
-    return back(_by_jumps(xp, f, x, kernel) if needed <= kernel.order else _by_pieces(xp, f, x, kernel))
+    if isinstance(kernel, HeavyTailed) and needed > kernel.order:
+        return back(_by_pieces(xp, f, x, kernel))
+    return back(_by_jumps(xp, f, x, kernel))
 
 
 def _by_jumps(xp: Namespace, f: PiecewisePolynomial, x: Array, kernel: Kernel) -> Array:
@@ -107,7 +109,7 @@ def _smoothed(a: tuple[float, ...], kernel: Kernel) -> tuple[float, ...]:
     return rounded(total)
 
 
-def _by_pieces(xp: Namespace, f: PiecewisePolynomial, x: Array, kernel: Kernel) -> Array:
+def _by_pieces(xp: Namespace, f: PiecewisePolynomial, x: Array, kernel: HeavyTailed) -> Array:
     points, last = f.breakpoints, len(f.breakpoints)
     total = _over_half(xp, f.about(last, points[-1]), x - points[-1], kernel)
     mirrored = tuple((-1) ** m * a for m, a in enumerate(f.about(0, points[0])))

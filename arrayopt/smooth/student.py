@@ -3,10 +3,10 @@
 from typing import Any, ClassVar
 
 from arrayopt.backend import Array, Namespace
-from arrayopt.smooth.kernel import Kernel, root, units
+from arrayopt.smooth.kernel import HeavyTailed, root, units
 
 
-class StudentT2(Kernel):
+class StudentT2(HeavyTailed):
     r"""The density :math:`\phi(x) = b / 2 (x^2 + b)^{3/2}`; the scale is :math:`\sqrt b`.
 
     Notes

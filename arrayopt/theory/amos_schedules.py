@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from arrayopt.backend import Array
-from arrayopt.core.arguments import elementwise, reals, require
+from arrayopt.core.arguments import elementwise, positive, reals, require
 from arrayopt.core.random import generator
 from arrayopt.errors import OptionError
 from arrayopt.theory.norms import vector_norm
@@ -53,8 +53,7 @@ def _kind(cosine: str) -> bool:
 
 def _positive(**values: float) -> None:
     for name, value in values.items():
-        if not 0 < value < math.inf:
-            raise OptionError(f"{name}: expected a finite number > 0, got {value!r}")
+        positive(name, value)
 
 
 def amos_decay(t: Any, alpha0: float, p: float, cosine: Cosine = "constant") -> Any:

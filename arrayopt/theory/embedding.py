@@ -16,9 +16,8 @@ import math
 from typing import Any
 
 from arrayopt.backend import Array, Namespace
-from arrayopt.core.arguments import elementwise, require
+from arrayopt.core.arguments import elementwise, positive, require
 from arrayopt.core.options import check_count
-from arrayopt.errors import OptionError
 
 __all__ = ["EMBEDDING_CONSTANT", "EMBEDDING_RATE", "embedding_dimension", "embedding_entropy", "embedding_rule"]
 
@@ -119,9 +118,7 @@ def embedding_rule(n_items: Any, constant: float = EMBEDDING_CONSTANT) -> Any:
     """
     xp, (n,), back = elementwise(n_items=n_items)
     require("n_items", "a number of at least 1", n >= 1, xp, n_items)
-    if not 0 < constant < math.inf:
-        raise OptionError(f"constant: expected a finite number > 0, got {constant!r}")
-    return back(constant * xp.log(n))
+    return back(positive("constant", constant) * xp.log(n))
 
 
 def embedding_dimension(n_items: int) -> int:

@@ -12,7 +12,7 @@ import math
 from typing import Any
 
 from arrayopt.backend import Array
-from arrayopt.core.arguments import reals
+from arrayopt.core.arguments import positive, reals
 from arrayopt.core.orthogonal.precision import at_least_single
 from arrayopt.errors import OptionError
 from arrayopt.theory.norms import size_and_unit, vector_norm
@@ -160,8 +160,7 @@ def project_simplex(x: Array, total: float = 1.0) -> Array:
     >>> project_simplex(np.asarray([0.5, 0.75, -3.0])), project_simplex(np.asarray([1e308, -1e308]))
     (array([0.375, 0.625, 0.   ]), array([1., 0.]))
     """
-    if not 0 < total < math.inf:
-        raise OptionError(f"total: expected a finite number > 0, got {total!r}")
+    positive("total", total)
     xp = reals(x=x)
     if x.shape[-1] == 0:
         raise OptionError("x: expected vectors of at least one entry: the simplex of none is empty")

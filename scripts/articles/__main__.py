@@ -5,7 +5,6 @@ Each NAME writes NAME.png and NAME.json; without one, all of them.
 
 import sys
 from collections.abc import Sequence
-from types import ModuleType
 
 from scripts.articles import (
     amos,
@@ -19,22 +18,13 @@ from scripts.articles import (
     simpson,
     smoothing,
 )
-from scripts.experiment import arguments, save
+from scripts.experiment import draw
 
-PICTURES: dict[str, ModuleType] = {
-    m.__name__.rpartition(".")[2]: m
-    for m in (amos, batch_sizes, flatness, integral_bound, logsumexp, muon, projection, regret, simpson, smoothing)
-}
+MODULES = (amos, batch_sizes, flatness, integral_bound, logsumexp, muon, projection, regret, simpson, smoothing)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    chosen = [x for x in (sys.argv[1:] if argv is None else argv) if x in PICTURES]
-    rest = [x for x in (sys.argv[1:] if argv is None else argv) if x not in PICTURES]
-    given = arguments("articles", f"Draw {', '.join(PICTURES)}, or those that are named first.", rest)
-    for name in chosen or PICTURES:
-        made, data = PICTURES[name].draw(given.seed, given.quick)
-        save(made, data, name, given)
-    return 0
+    return draw("articles", MODULES, argv)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Every claim through hypothesis, on its witness, under attack, and in a second array library."""
 
-import importlib.util
 import re
 
 import pytest
@@ -68,7 +67,6 @@ def test_tightened_by_one_percent_it_falls(claim):
     assert not found.refuted, (found.margin, found.where)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("array_api_strict") is None, reason="array-api-strict is not installed")
 @each([c for c in HOLD if c.searchable and c.portable])
 def test_runs_on_another_array_library(claim):
     with use("array_api_strict"):

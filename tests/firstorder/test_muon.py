@@ -1,6 +1,7 @@
 """Muon: two steps by hand, closed sums over the history, and its claims."""
 
 import array_api_compat.numpy as xp
+import ml_dtypes
 import numpy as np
 import pytest
 from hypothesis import given
@@ -157,7 +158,6 @@ def test_no_steps_of_newton_schulz_leave_the_normalised_momentum():
 
 
 def test_an_iteration_in_bfloat16_ends_in_bfloat16():
-    ml_dtypes = pytest.importorskip("ml_dtypes", reason="ml_dtypes is not installed")
     rough, fine = step_of(Muon(ns_dtype="bfloat16"), (3, 4)), step_of(Muon(), (3, 4))
     np.testing.assert_array_equal(rough, rough.astype(ml_dtypes.bfloat16).astype(float))
     assert 1e-4 < np.max(np.abs(rough - fine)) < 0.05

@@ -1,14 +1,12 @@
 """The average loss of stochastic gradient descent on real data."""
 
 import numpy as np
-import pytest
 
 from arrayopt import SGD, InverseSqrt
 from arrayopt.problems import logistic_on
 
 
 def test_the_average_loss_on_real_data():
-    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
     loss = logistic_on("breast_cancer")
     w, rng = loss.start, np.random.default_rng(0)
     u = w

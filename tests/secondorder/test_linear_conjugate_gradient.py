@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from arrayopt.claims.exact import exactly, gram, identity, inverse
 from arrayopt.core.method import Status
 from arrayopt.errors import LeafError, OptionError
 from arrayopt.secondorder.linear_conjugate_gradient import NotPositiveDefiniteError, conjugate_gradients, linear_cg
 from arrayopt.solve import minimize
-from tests.secondorder.rational import fractions, gradients_of_cg, identity, inverse
 from tests.secondorder.transfers import DEVICE, counted, on_device, on_host
 
 SEEDS = st.integers(0, 10**6)
@@ -20,7 +20,21 @@ def rational(seed, n):
     """Return a symmetric positive definite matrix of integers, M'M + I, and a right-hand side, as Fractions."""
     rng = np.random.default_rng(seed)
     M = rng.integers(-3, 4, (n, n))
-    return fractions(M.T @ M + np.eye(n, dtype=int)), fractions(rng.integers(-5, 6, n))
+    return gram(exactly(M)), exactly(rng.integers(-5, 6, n))
+
+
+def gradients_of_cg(A, b):
+    """Return the iterates of conjugate gradients from 0, by the textbook, until the residual is 0."""
+    x, r = 0 * b, b
+    p, iterates = r, []
+    while r @ r != 0:
+        Ap = A @ p
+        a = (r @ r) / (p @ Ap)
+        x = x + a * p
+        r, before = r - a * Ap, r
+        p = r + (r @ r) / (before @ before) * p
+        iterates.append(x)
+    return iterates
 
 
 def matrix(seed, eigenvalues):
@@ -48,7 +62,7 @@ def test_the_iterates_are_those_of_the_textbook_exactly(seed, n):
 @given(SEEDS, st.integers(1, 5))
 def test_a_preconditioner_is_a_change_of_variables_exactly(seed, n):
     A, b = rational(seed, n)
-    C = identity(n) + np.tril(fractions(np.random.default_rng(seed).integers(-2, 3, (n, n))), -1)
+    C = identity(n) + np.tril(exactly(np.random.default_rng(seed).integers(-2, 3, (n, n))), -1)
     # x = C u turns A x = b with M = C C' into C'AC u = C'b without a preconditioner.
     found = [at.x for at in conjugate_gradients(A, b, 0 * b, C @ C.T)]
     turned = [C @ at.x for at in conjugate_gradients(C.T @ A @ C, C.T @ b, 0 * b)]

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from arrayopt.claims.exact import exactly, identity
 from arrayopt.secondorder.dense import Triangle, Whole, inverse_from
 from arrayopt.secondorder.updates import (
     bfgs_direct,
@@ -14,10 +15,6 @@ from arrayopt.secondorder.updates import (
     dfp_inverse,
     sr1_inverse,
 )
-from tests.secondorder.rational import (
-    fractions,
-    identity,
-)
 
 PHI = [Fraction(0), Fraction(1, 2), Fraction(1), Fraction(2)]
 SOME = settings(max_examples=30)
@@ -25,7 +22,7 @@ SOME = settings(max_examples=30)
 
 def integers(*shape):
     n = int(np.prod(shape))
-    return st.lists(st.integers(-3, 3), min_size=n, max_size=n).map(lambda v: fractions(v).reshape(shape))
+    return st.lists(st.integers(-3, 3), min_size=n, max_size=n).map(lambda v: exactly(v).reshape(shape))
 
 
 @st.composite
